@@ -7,7 +7,14 @@
 export { createRuntime, type RuntimeOptions } from "./create-runtime.js";
 export type { DrawMath } from "./draw/random.js";
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "./errors.js";
-export type { DeviceArray, Int8Store, ProgramStores, Store, StoreLayout } from "./executors/device-store.js";
+export type {
+  DeviceArray,
+  Int8Store,
+  ProgramStores,
+  Store,
+  StoreLayout,
+  StoreOptions,
+} from "./executors/device-store.js";
 export type {
   CalibratedBlock,
   CompileOptions,

@@ -127,7 +127,7 @@ export function timeOperations(
     memory.words(piece.address, words.length).set(words);
     return piece;
   };
-  const packing = place(encodePacking(packed?.all ?? []));
+  const packing = place(encodePacking(packed?.stale ?? []));
   kernels.runHere(packing.address);
   const whole = place(encodeProgram(program, operands));
   const instructions = instructionsOf(encodeProgram({ ...program, spans: [] }, operands));

@@ -30,6 +30,15 @@ export interface Store {
   dispose(): void;
 }
 
+/** What an executor may assume about a store. */
+export interface StoreOptions {
+  /**
+   * Only programs compiled with `frozenStores` use it, and nobody reads it: the executor may keep a tensor in the layout
+   * that its kernels read instead of the one in which it was written. Default false.
+   */
+  frozen?: boolean;
+}
+
 /** Int8 matrices in the layout of the executor's kernels, shared by programs. They do not change. */
 export interface Int8Store {
   /** On the device. */

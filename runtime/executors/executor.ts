@@ -3,7 +3,14 @@
 import type { PlanOptions, Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
 import type { GpuDevice } from "../host/environment-types.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
-import type { DeviceArray, Int8Store, ProgramStores, Store, StoreLayout } from "./device-store.js";
+import type {
+  DeviceArray,
+  Int8Store,
+  ProgramStores,
+  Store,
+  StoreLayout,
+  StoreOptions,
+} from "./device-store.js";
 
 /** Inputs of a program, on the host or, where they are float32, already on the executor's device. */
 export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | DeviceArray>>;
@@ -83,7 +90,7 @@ export interface Executor {
   /** Measurements at startup by which kernels were chosen. Absent where there is no choice. */
   readonly calibration?: readonly CalibratedBlock[];
   /** Allocates a store, every value 0. The caller disposes of it. Throws `device/memory`. */
-  createStore(layout: StoreLayout): Store;
+  createStore(layout: StoreLayout, options?: StoreOptions): Store;
   /** Absent where there are no kernels for `linearInt8`. */
   createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
   /** Speed of `linearInt8` relative to float32's `linear`, measured here; absent where there are no int8 kernels. */

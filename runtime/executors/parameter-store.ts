@@ -3,7 +3,7 @@
 import { elementCount } from "../graph/tensor.js";
 import { Pauses } from "../pauses.js";
 import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
-import type { Store, StoreLayout } from "./device-store.js";
+import type { Store, StoreLayout, StoreOptions } from "./device-store.js";
 import type { Executor } from "./executor.js";
 
 /** The store's layout; `order` is the order of the tensors, default that of `shapes`. */
@@ -20,16 +20,17 @@ export function layoutBytes(layout: StoreLayout, alignmentBytes: number): number
 }
 
 /**
- * A store that holds the weights. Copying them takes long for a large model, so it pauses between tensors. Throws what
+ * A store that holds the weights; `options` as of `createStore`. Copying them takes long for a large model, so it pauses between tensors. Throws what
  * `checkShapes` and `createStore` throw.
  */
 export async function createWeightStore(
   executor: Executor,
   shapes: ParameterShapes,
   weights: TensorMap,
+  options: StoreOptions = {},
 ): Promise<Store> {
   checkShapes(weights, shapes, "weights");
-  const store = executor.createStore(storeLayout(shapes));
+  const store = executor.createStore(storeLayout(shapes), options);
   const pauses = new Pauses();
   try {
     for (const name of shapes.keys()) {

@@ -22,7 +22,9 @@ export async function createAttention(
   const family = familyOf(config);
   if (!hasAttention(family, config)) return null;
   const shapes = family.inferenceShapes(config);
-  const store = await createWeightStore(executor, shapes, family.inferenceWeights(config, weights));
+  const store = await createWeightStore(executor, shapes, family.inferenceWeights(config, weights), {
+    frozen: true,
+  });
   const plan = (graph: Graph) => planProgram(graph, executor.capabilities);
   const stores = new Map([[WEIGHTS, store]]);
   const program = await compileAttention(executor, stores, { family, config, input: "pixels", plan });

@@ -183,7 +183,7 @@ export async function createFolded(
     programs.push(planForBatch(network.graph, size, { ...capabilities, limitBytes }));
     await pauses.pause();
   }
-  const store = await createWeightStore(executor, shapes, network.weights);
+  const store = await createWeightStore(executor, shapes, network.weights, { frozen: true });
   const stores = new Map<string, Store | Int8Store>([[WEIGHTS, store]]);
   if (int8Store) stores.set(INT8_WEIGHTS, int8Store);
   const steps: InferenceStep[] = [];

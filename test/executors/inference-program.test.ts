@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
+import type { Executor } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { planProgram } from "../../runtime/graph/planner.js";
@@ -11,6 +12,7 @@ import { createInference, inferenceGraph } from "../../runtime/inference/program
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { createTraining } from "../../runtime/training/program.js";
+import type { NamedTensor } from "../../runtime/weights/tensor-map.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
@@ -91,10 +93,16 @@ test("wrong pixels and wrong weights are refused before anything runs", async ()
   assert.is(executor.capabilities.limitBytes, limitBytes);
 });
 
-test("weights written between runs are used by the next run, in every batch size", async () => {
-  const executor = await createWasmExecutor(nodeHost());
-  const pixels = randomPixels(MICRO, 6, 8);
-  const store = await createWeightStore(executor, deitParameters(MICRO), weights);
+/** Bytes of the linear layers' weights whose number of outputs is a multiple of eight: their panels are as large. */
+const wholePanels = [...weights].reduce(
+  (sum, [name, { shape, data }]) =>
+    /(qkv|proj|fc\d|head|head_dist)\.weight$/.test(name) && shape[0] % 8 === 0 ? sum + data.byteLength : sum,
+  0,
+);
+
+/** Programs with panels on a store of their own, for two batch sizes. */
+async function onFrozenPrograms(executor: Executor, frozen: boolean) {
+  const store = await createWeightStore(executor, deitParameters(MICRO), weights, { frozen });
   const stores = new Map([[WEIGHTS, store]]);
   const bytesAlone = store.bytes;
   const executables = await Promise.all(
@@ -103,18 +111,64 @@ test("weights written between runs are used by the next run, in every batch size
       return { batch, run: await executor.compile(program, stores, { frozenStores: true }) };
     }),
   );
-  assert.ok(store.bytes > bytesAlone, "the store counts the panels that are kept of it");
-  for (const seed of [1, 2, 3]) {
-    const written = randomWeights(MICRO, seed);
-    for (const [name, { data }] of written) store.write(name, data);
-    const fresh = await createInference(executor, MICRO, written, { batchSizes: [6] });
-    const { logits } = await fresh.logits(pixels, 6);
-    for (const { batch, run } of executables) {
-      const got = await run.run({ pixels: pixels.subarray(0, batch * SAMPLE) });
-      assertSameBits(got.logits as Float32Array, logits.slice(0, batch * MICRO.classes), `weights ${seed}`);
+  return { store, stores, executables, panels: store.bytes - bytesAlone };
+}
+
+for (const frozen of [false, true])
+  test(`weights written between runs are used by the next run, in every batch size (${frozen ? "panels in their place" : "panels beside them"})`, async () => {
+    const executor = await createWasmExecutor(nodeHost());
+    const pixels = randomPixels(MICRO, 6, 8);
+    const { store, executables } = await onFrozenPrograms(executor, frozen);
+    for (const seed of [1, 2, 3]) {
+      const written = randomWeights(MICRO, seed);
+      for (const [name, { data }] of written) store.write(name, data);
+      const fresh = await createInference(executor, MICRO, written, { batchSizes: [6] });
+      const { logits } = await fresh.logits(pixels, 6);
+      for (const { batch, run } of executables) {
+        const got = await run.run({ pixels: pixels.subarray(0, batch * SAMPLE) });
+        assertSameBits(got.logits as Float32Array, logits.slice(0, batch * MICRO.classes), `weights ${seed}`);
+      }
+      fresh.dispose();
     }
+  });
+
+test("a single tensor that is written leaves the panels of the others as they are", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const pixels = randomPixels(MICRO, 6, 8);
+  const { store, executables } = await onFrozenPrograms(executor, true);
+  const [, { run }] = executables;
+  await run.run({ pixels });
+  const other = randomWeights(MICRO, 2);
+  const mixed = new Map(weights);
+  for (const name of ["blocks.0.attn.qkv.weight", "norm.bias"]) {
+    const tensor = other.get(name) as NamedTensor;
+    mixed.set(name, tensor);
+    store.write(name, tensor.data);
+    const fresh = await createInference(executor, MICRO, mixed, { batchSizes: [6] });
+    const got = await run.run({ pixels });
+    assertSameBits(got.logits as Float32Array, (await fresh.logits(pixels, 6)).logits, name);
     fresh.dispose();
   }
+});
+
+test("a frozen store keeps panels in the place of their weights, and gives these to nobody", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const beside = await onFrozenPrograms(executor, false);
+  const inPlace = await onFrozenPrograms(executor, true);
+  assert.ok(wholePanels > 0);
+  assert.is(beside.panels - inPlace.panels, wholePanels);
+  const name = "blocks.0.attn.qkv.weight";
+  const refused = (error: unknown) => isVitrineError(error) && error.code === "graph/unknown-store";
+  await inPlace.store.read(name).then(
+    () => assert.unreachable("a packed tensor was read"),
+    (error) => assert.ok(refused(error)),
+  );
+  assert.equal(await inPlace.store.read("norm.bias"), weights.get("norm.bias")?.data);
+  const program = planProgram(inferenceGraph(MICRO, 1), executor.capabilities);
+  await executor.compile(program, inPlace.stores).then(
+    () => assert.unreachable("a program that reads weights was compiled"),
+    (error) => assert.ok(refused(error)),
+  );
 });
 
 test("a training step changes the weights of an inference program that shares them", async () => {

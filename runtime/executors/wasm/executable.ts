@@ -13,7 +13,7 @@ import type { Kernels } from "./kernels.js";
 import type { Arena, Piece } from "./linear-memory.js";
 import type { Mutex } from "./mutex.js";
 import { Operands } from "./operands.js";
-import { PackedWeights } from "./packed-weights.js";
+import { expectReadable, PackedWeights, type StaleWeight } from "./packed-weights.js";
 import { WasmStore } from "./store.js";
 
 interface Bytecode {
@@ -33,7 +33,6 @@ export class WasmExecutable implements Executable {
   readonly #packed: PackedWeights | undefined;
   readonly #changes: readonly WasmStore[];
   #bytecode: Bytecode | undefined;
-  #packing: Piece | undefined;
   #disposed = false;
 
   /** Call under the mutex: it may move the arena. */
@@ -54,6 +53,7 @@ export class WasmExecutable implements Executable {
     this.#leaveArena = arena.demand(program.arenaBytes);
     try {
       if (frozenStores) this.#packed = new PackedWeights(program, stores);
+      expectReadable(program, stores, this.#packed);
       this.#writeBytecode();
     } catch (error) {
       this.#leaveArena();
@@ -94,13 +94,44 @@ export class WasmExecutable implements Executable {
 
   /** Panels are packed again after the weights were written: before the first run, and rarely after that. */
   async #packStaleWeights(): Promise<void> {
-    if (!this.#packed?.areStale) return;
+    const stale = this.#packed?.stale ?? [];
+    await this.#pack(stale.filter(({ inPlace }) => !inPlace));
+    const own = stale.filter(({ inPlace }) => inPlace);
+    if (own.length === 0) return;
     const { memory } = this.#kernels;
-    const words = encodePacking(this.#packed.all);
-    this.#packing ??= memory.allocate(words.byteLength, `the packing of ${this.#program.name}`);
-    memory.words(this.#packing.address, words.length).set(words);
-    await this.#execute(this.#packing);
-    this.#packed.made();
+    const largest = Math.max(...own.map(bytesOf));
+    const copies = memory.allocate(Math.max(largest, COPIES_BYTES), `the packing of ${this.#program.name}`);
+    try {
+      for (const group of groupsOf(own, copies.bytes)) await this.#packInPlace(group, copies.address);
+    } finally {
+      memory.release(copies);
+    }
+  }
+
+  async #packInPlace(group: readonly StaleWeight[], copies: number): Promise<void> {
+    const bytes = new Uint8Array(this.#kernels.memory.memory.buffer);
+    let copy = copies;
+    const sources = group.map((each) => {
+      bytes.copyWithin(copy, each.weight, each.weight + bytesOf(each));
+      const source = { ...each, weight: copy };
+      copy += bytesOf(each);
+      return source;
+    });
+    await this.#pack(sources);
+  }
+
+  async #pack(weights: readonly StaleWeight[]): Promise<void> {
+    if (weights.length === 0) return;
+    const { memory } = this.#kernels;
+    const words = encodePacking(weights);
+    const bytecode = memory.allocate(words.byteLength, `the packing of ${this.#program.name}`);
+    try {
+      memory.words(bytecode.address, words.length).set(words);
+      await this.#execute(bytecode);
+    } finally {
+      memory.release(bytecode);
+    }
+    for (const { made } of weights) made();
   }
 
   async #execute(bytecode: Piece): Promise<void> {
@@ -149,11 +180,31 @@ export class WasmExecutable implements Executable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#mutex.defer(() => {
-      for (const piece of [this.#bytecode?.piece, this.#packing])
-        if (piece) this.#kernels.memory.release(piece);
+      if (this.#bytecode) this.#kernels.memory.release(this.#bytecode.piece);
       this.#leaveArena();
     });
   }
+}
+
+/** Weights are copied in groups, each of which is packed by one run. */
+const COPIES_BYTES = 2 ** 21;
+
+/** Of a weight whose panels are as large. */
+const bytesOf = ({ inputs, outputs }: StaleWeight): number => 4 * inputs * outputs;
+
+/** Consecutive weights of at most `limit` bytes together. */
+function groupsOf(weights: readonly StaleWeight[], limit: number): StaleWeight[][] {
+  const groups: StaleWeight[][] = [];
+  let free = 0;
+  for (const weight of weights) {
+    if (bytesOf(weight) > free) {
+      groups.push([]);
+      free = limit;
+    }
+    groups.at(-1)?.push(weight);
+    free -= bytesOf(weight);
+  }
+  return groups;
 }
 
 /** Stores that a run adds to. */

@@ -5,7 +5,7 @@ import { VitrineError } from "../../errors.js";
 import type { PlanOptions, Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
-import type { Int8Store, ProgramStores, Store, StoreLayout } from "../device-store.js";
+import type { Int8Store, ProgramStores, Store, StoreLayout, StoreOptions } from "../device-store.js";
 import type { CalibratedBlock, CompileOptions, Executable, Executor } from "../executor.js";
 import { calibrateInt8 } from "./calibrate-int8.js";
 import { WasmExecutable } from "./executable.js";
@@ -77,9 +77,9 @@ class WasmExecutor implements Executor {
     };
   }
 
-  createStore(layout: StoreLayout): Store {
+  createStore(layout: StoreLayout, { frozen = false }: StoreOptions = {}): Store {
     this.#expectOpen();
-    return new WasmStore(this.#kernels.memory, this.#mutex, layout);
+    return new WasmStore(this.#kernels.memory, this.#mutex, layout, frozen);
   }
 
   createInt8Store(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store {

@@ -1,5 +1,8 @@
-// Packed weights: the linear layers of a program with frozen weights, each with panels that are made once.
+// Packed weights: the linear layers of a program with frozen weights, each with panels that are made once, in the place of
+// the weight where its store allows it.
 
+import type { Operation } from "../../graph/catalog.js";
+import { tensorsChanged, tensorsRead } from "../../graph/graph.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { ProgramStores } from "../device-store.js";
@@ -16,6 +19,14 @@ export interface PackedWeight {
   outputs: number;
 }
 
+/** A weight that is to be packed before the next run. */
+export interface StaleWeight extends PackedWeight {
+  /** The panels take the place of the weight. */
+  inPlace: boolean;
+  /** Call after it was packed. */
+  made(): void;
+}
+
 interface Entry extends PackedWeight {
   store: WasmStore;
   kept: Panels;
@@ -24,12 +35,13 @@ interface Entry extends PackedWeight {
 export class PackedWeights {
   readonly #entries = new Map<TensorId, Entry>();
 
-  /** Allocates panels for every weight for which there is memory. */
+  /** Allocates panels for every weight that only products read, and for which there is memory. */
   constructor(program: Program, stores: ProgramStores) {
+    const others = new Set(program.graph.operations.flatMap(readAsWritten));
     for (const operation of program.graph.operations) {
       if (operation.type !== "linear" || this.#entries.has(operation.reads.weight)) continue;
       const tensor = program.graph.tensors[operation.reads.weight];
-      if (tensor?.origin.kind !== "store") continue;
+      if (tensor?.origin.kind !== "store" || others.has(tensor.id)) continue;
       const store = stores.get(tensor.origin.store);
       if (!(store instanceof WasmStore)) continue;
       const [outputs, inputs] = tensor.shape as [number, number];
@@ -46,17 +58,30 @@ export class PackedWeights {
     return this.#entries.get(weight);
   }
 
-  get all(): readonly PackedWeight[] {
-    return [...this.#entries.values()];
+  /** The weights whose panels were not made from their current values. */
+  get stale(): readonly StaleWeight[] {
+    return [...this.#entries.values()]
+      .filter(({ store, kept }) => store.isStale(kept))
+      .map((entry) => ({ ...entry, inPlace: entry.kept.inPlace, made: () => entry.store.made(entry.kept) }));
   }
+}
 
-  get areStale(): boolean {
-    for (const { store, kept } of this.#entries.values()) if (kept.version !== store.version) return true;
-    return false;
-  }
+/** Tensors that an operation reads in the layout in which they were written. */
+function readAsWritten(operation: Operation): TensorId[] {
+  const read = tensorsRead(operation);
+  return operation.type === "linear" ? read.filter((id) => id !== operation.reads.weight) : read;
+}
 
-  /** Call after the panels were packed from the current values of the stores. */
-  made(): void {
-    for (const { store, kept } of this.#entries.values()) kept.version = store.version;
-  }
+/**
+ * Throws `graph/unknown-store` where the program reads tensors as they were written of which a frozen store has only the
+ * panels. `packed`: those that it reads as panels.
+ */
+export function expectReadable(program: Program, stores: ProgramStores, packed?: PackedWeights): void {
+  for (const operation of program.graph.operations)
+    for (const id of [...tensorsRead(operation), ...tensorsChanged(operation)]) {
+      const { origin } = program.graph.tensors[id];
+      const store = origin.kind === "store" ? stores.get(origin.store) : undefined;
+      if (origin.kind === "store" && store instanceof WasmStore && !packed?.of(id))
+        store.expectWritten(origin.first, origin.last);
+    }
 }

@@ -14,9 +14,12 @@ export interface Run {
   count: number;
 }
 
-/** A weight as products read it, and the version of the store from which it was made. */
+/** A weight as products read it. */
 export interface Panels {
   piece: Piece;
+  /** Whether they take the place of the weight, and are made from it there. */
+  inPlace: boolean;
+  /** The version of the weight from which they were made; 0 where they were not. */
   version: number;
 }
 
@@ -27,12 +30,15 @@ export class WasmStore implements Store {
   #piece: Piece | undefined;
   readonly #ownBytes: number;
   readonly #panels = new Map<string, Panels>();
+  readonly #frozen: boolean;
   /** Counts the changes of the values; panels of another version are stale. */
   #version = 1;
 
-  constructor(memory: LinearMemory, mutex: Mutex, layout: StoreLayout) {
+  /** `frozen`: only programs with panels use it, so that these may take the place of the weights. */
+  constructor(memory: LinearMemory, mutex: Mutex, layout: StoreLayout, frozen = false) {
     this.#memory = memory;
     this.#mutex = mutex;
+    this.#frozen = frozen;
     let offset = 0;
     for (const [name, count] of layout) {
       this.#offsets.set(name, { offset, count });
@@ -43,11 +49,21 @@ export class WasmStore implements Store {
   }
 
   get bytes(): number {
-    return [...this.#panels.values()].reduce((sum, { piece }) => sum + piece.bytes, this.#ownBytes);
+    return this.#copies().reduce((sum, { bytes }) => sum + bytes, this.#ownBytes);
   }
 
-  get version(): number {
-    return this.#version;
+  /** Panels beside their weights. */
+  #copies(): Piece[] {
+    return [...this.#panels.values()].filter(({ inPlace }) => !inPlace).map(({ piece }) => piece);
+  }
+
+  isStale({ inPlace, version }: Panels): boolean {
+    return inPlace ? version === 0 : version !== this.#version;
+  }
+
+  /** Call after panels were made. */
+  made(panels: Panels): void {
+    panels.version = this.#version;
   }
 
   /** Call after a program has changed values. */
@@ -61,10 +77,18 @@ export class WasmStore implements Store {
    */
   panels(name: string, bytes: number): Panels | undefined {
     const known = this.#panels.get(name);
-    if (known?.piece.bytes === this.#memory.roundUp(bytes)) return known;
+    if (known && (known.piece.bytes === bytes || known.piece.bytes === this.#memory.roundUp(bytes)))
+      return known;
     if (known || !this.#piece) return undefined;
+    const { address, count } = this.#place(name);
+    if (this.#frozen && 4 * count === bytes) {
+      const made = { piece: { address, bytes }, inPlace: true, version: 0 };
+      this.#panels.set(name, made);
+      return made;
+    }
     try {
-      const made = { piece: this.#memory.allocate(bytes, `panels of ${name}`), version: 0 };
+      const piece = this.#memory.allocate(bytes, `panels of ${name}`);
+      const made = { piece, inPlace: false, version: 0 };
       this.#panels.set(name, made);
       return made;
     } catch (error) {
@@ -122,12 +146,27 @@ export class WasmStore implements Store {
       );
     }
     this.#memory.floats(address, count).set(values);
+    const panels = this.#panels.get(name);
+    if (panels) panels.version = 0;
     this.changed();
   }
 
-  /** Waits for the current run. */
+  /** The tensors from `first` to `last` are wanted as they were written. Throws `graph/unknown-store`. */
+  expectWritten(first: string, last: string): void {
+    const [from, to] = [this.#place(first).address, this.#place(last).address];
+    for (const [name, { inPlace, piece }] of this.#panels)
+      if (inPlace && piece.address >= from && piece.address <= to)
+        throw new VitrineError(
+          "graph/unknown-store",
+          `store: tensor ${name} is kept for products only: create the store without frozen, or compile with frozenStores`,
+          { details: { name } },
+        );
+  }
+
+  /** Waits for the current run. Throws `graph/unknown-store` where the tensor is kept for products only. */
   read(name: string): Promise<Float32Array> {
     return this.#mutex.run(async () => {
+      this.expectWritten(name, name);
       const { address, count } = this.#place(name);
       return this.#memory.floats(address, count).slice();
     });
@@ -136,7 +175,7 @@ export class WasmStore implements Store {
   dispose(): void {
     const piece = this.#piece;
     this.#piece = undefined;
-    const pieces = [...this.#panels.values()].map((panels) => panels.piece);
+    const pieces = this.#copies();
     this.#panels.clear();
     if (piece) pieces.push(piece);
     if (pieces.length > 0) {
