@@ -3,66 +3,25 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import type { KubernetesObject } from "./kubernetes-api.js";
+import { kustomize } from "./kustomization.js";
 
 /** Compiled to dist/test/deploy/. */
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folder = join(root, "deploy/data");
 
 export const readText = (path: string): string => readFileSync(join(folder, path), "utf8");
-const readYaml = (path: string): KubernetesObject => parse(readText(path));
 
 /** Kind → object. */
 export type Manifests = Readonly<Record<string, KubernetesObject>>;
 
-interface Kustomization {
-  resources: string[];
-  patches?: { path: string; target: { kind: string; name: string } }[];
-}
+const byKind = (objects: readonly KubernetesObject[]): Manifests =>
+  Object.fromEntries(objects.map((object) => [object.kind, object]));
 
-export function readManifests(): Manifests {
-  const { resources } = readYaml("kubernetes/kustomization.yaml") as Kustomization;
-  return Object.fromEntries(
-    resources.map((file) => {
-      const object = readYaml(`kubernetes/${file}`);
-      return [object.kind, object];
-    }),
-  );
-}
-
-interface Operation {
-  op: "add" | "remove" | "replace";
-  path: string;
-  value?: unknown;
-}
-
-/** The part of JSON Patch (RFC 6902) that the patches use. Throws where a path leads nowhere. */
-function applyPatch(object: KubernetesObject, operations: readonly Operation[]): void {
-  for (const { op, path, value } of operations) {
-    const names = path.split("/").slice(1);
-    const last = names.pop() as string;
-    const parent = names.reduce((at, name) => at[name], object);
-    const exists = last in parent;
-    if (op !== "add" && !exists) throw new Error(`${op} ${path}: it is not there`);
-    if (op === "remove") delete parent[last];
-    else if (last === "-") parent.push(value);
-    else if (op === "add" && exists) throw new Error(`add ${path}: it is there already`);
-    else parent[last] = value;
-  }
-}
+export const readManifests = (): Manifests => byKind(kustomize(join(folder, "kubernetes")));
 
 /** What `kubectl kustomize deploy/data/tls` prints. */
-export function readTlsManifests(): Manifests {
-  const { patches = [] } = readYaml("tls/kustomization.yaml") as Kustomization;
-  const manifests = readManifests();
-  for (const { path, target } of patches) {
-    const object = manifests[target.kind];
-    if (object?.metadata.name !== target.name) throw new Error(`${path}: no ${target.kind} ${target.name}`);
-    applyPatch(object, readYaml(`tls/${path}`));
-  }
-  return manifests;
-}
+export const readTlsManifests = (): Manifests => byKind(kustomize(join(folder, "tls")));
 
 /** Flag → value of the first container's arguments, which begin with the command. */
 export function flagsOf({ spec }: KubernetesObject): Map<string, string> {
