@@ -4,8 +4,8 @@
 import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { COLLECTIVE_SERVICE } from "../proto/collective-codec.js";
 import { drainGrpc } from "./drain.js";
-import { listen } from "./listen.js";
-import { openSecurity, type ServerSecurity } from "./security.js";
+import { exposureWarning, listen } from "./listen.js";
+import { openSecurity, protectionOf, type ServerSecurity } from "./security.js";
 
 /** A rank has few calls with another one: no connection takes all places. */
 const OPTIONS = {
@@ -14,7 +14,10 @@ const OPTIONS = {
   "grpc.keepalive_timeout_ms": 60_000,
 };
 
-/** For `JoinOptions.serve`. `say` gets a line about each changed file of certificates or tokens. */
+/**
+ * For `JoinOptions.serve`. `say` gets a line where anyone on the network could join the run, and one about each changed file
+ * of certificates or tokens.
+ */
 export function collectiveServer(security: ServerSecurity, say: (text: string) => void) {
   return async (implementation: UntypedServiceImplementation, address: string) => {
     const opened = openSecurity(security, address, say);
@@ -25,7 +28,10 @@ export function collectiveServer(security: ServerSecurity, say: (text: string) =
       opened.close();
     };
     try {
-      return { address: await listen(server, address, opened.credentials), close };
+      const bound = await listen(server, address, opened.credentials);
+      const warning = exposureWarning(bound, "join the run and read its weights", protectionOf(security));
+      if (warning !== undefined) say(warning);
+      return { address: bound, close };
     } catch (error) {
       await close();
       throw error;

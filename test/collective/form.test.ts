@@ -85,6 +85,22 @@ test("a rank that leaves is named to the others, which form again without it", a
   );
 });
 
+test("a rank may leave as soon as its reduction is complete: the others complete it as well", async ({
+  ranks,
+}) => {
+  const run = await formRanks(3);
+  ranks.push(run);
+  const totals = run.formed.map(async ({ group }) => {
+    const into = new Float32Array(3_000_000);
+    await group.allReduce([new Float32Array(into.length).fill(1)], into);
+    if (group.rank === 2) await run.members[2].close();
+    return into.every((value) => value === 3);
+  });
+  assert.equal(await Promise.all(totals), [true, true, true]);
+  const later = await errorOf(run.formed[0].group.sumScalars([Float64Array.of(1)]));
+  assert.is(later.code, "collective/peer-left");
+});
+
 test("a group that could be larger ends when another rank comes", async ({ ranks }) => {
   const run = createRanks(2, { waitSeconds: 0.1, timeoutSeconds: 1 });
   ranks.push(run);

@@ -98,6 +98,21 @@ for (const [name, [change, codes, says]] of Object.entries(REFUSED))
     assert.match(error.message, says);
   });
 
+test("a rank that anyone on the network could join says so", async ({ certificates, ranks }) => {
+  const { server, client } = secured(certificates);
+  const run = createRanks(2);
+  ranks.push(run);
+  await run.join({ listen: "0.0.0.0:0" });
+  assert.match(
+    run.lines.join("\n"),
+    /warning: 0\.0\.0\.0:\d+ is reachable .*: anyone who can reach it can join the run/,
+  );
+  const closed = createRanks(2, client);
+  ranks.push(closed);
+  await closed.join({ listen: "0.0.0.0:0" }, server);
+  assert.equal(closed.lines, []);
+});
+
 test("a token does not go over the network in plain text", async ({ certificates, ranks }) => {
   const run = createRanks(2);
   ranks.push(run);

@@ -216,7 +216,7 @@ export class RunMember implements Member {
     this.#fail(ring, {
       cause: Cause.CAUSE_LOST,
       rank,
-      text: `its connection with rank ${ring.rank} closed (${text})`,
+      text: `its connection with rank ${ring.rank} broke (${text})`,
     });
   }
 
