@@ -23,7 +23,8 @@ export function halvesToFloats(halves: Uint16Array): Float32Array {
 
 /** [n] bfloat16 patterns, the upper 16 bits of float32, → [n] float32. */
 export function bfloatsToFloats(halves: Uint16Array): Float32Array {
-  const words = Uint32Array.from(halves, (bits) => bits << 16);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < words.length; i++) words[i] = halves[i] << 16;
   return new Float32Array(words.buffer);
 }
 
@@ -44,27 +45,42 @@ function roundHalfToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
+/** float32 bits → binary16 bits. */
+function halfOf(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > INFINITY_BITS) return sign | 0x7e00;
+  if (magnitude >= OVERFLOW_BITS) return sign | 0x7c00;
+  if (magnitude >= SMALLEST_NORMAL_BITS)
+    return sign | (((magnitude + 0xfff + ((magnitude >>> 13) & 1)) >>> 13) - BIAS_BITS);
+  const exponent = Math.max(magnitude >>> 23, 1);
+  const mantissa = (magnitude & 0x7fffff) | (magnitude >>> 23 ? 0x800000 : 0);
+  return sign | roundHalfToEven(mantissa * 2 ** (exponent - 150 + 24));
+}
+
+/** float32 bits → bfloat16 bits. */
+function bfloatOf(word: number): number {
+  if ((word & 0x7fffffff) > INFINITY_BITS) return (word >>> 16) | 0x40;
+  return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+}
+
+/*
+ * The conversions are loops, as `from` with a function takes forty times as long (90 against 2 ns a value): gradients of
+ * several processes travel through them.
+ */
+
 /** [n] float32 → [n] binary16 patterns, ties to even; infinite from ±65,520. */
 export function floatsToHalves(floats: Float32Array): Uint16Array {
   const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-  return Uint16Array.from(words, (word) => {
-    const sign = (word >>> 16) & 0x8000;
-    const magnitude = word & 0x7fffffff;
-    if (magnitude > INFINITY_BITS) return sign | 0x7e00;
-    if (magnitude >= OVERFLOW_BITS) return sign | 0x7c00;
-    if (magnitude >= SMALLEST_NORMAL_BITS)
-      return sign | (((magnitude + 0xfff + ((magnitude >>> 13) & 1)) >>> 13) - BIAS_BITS);
-    const exponent = Math.max(magnitude >>> 23, 1);
-    const mantissa = (magnitude & 0x7fffff) | (magnitude >>> 23 ? 0x800000 : 0);
-    return sign | roundHalfToEven(mantissa * 2 ** (exponent - 150 + 24));
-  });
+  const halves = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) halves[i] = halfOf(words[i]);
+  return halves;
 }
 
 /** [n] float32 → [n] bfloat16 patterns, ties to even; infinite from the middle between its largest number and 2¹²⁸. */
 export function floatsToBfloats(floats: Float32Array): Uint16Array {
   const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-  return Uint16Array.from(words, (word) => {
-    if ((word & 0x7fffffff) > INFINITY_BITS) return (word >>> 16) | 0x40;
-    return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  });
+  const halves = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) halves[i] = bfloatOf(words[i]);
+  return halves;
 }
