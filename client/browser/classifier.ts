@@ -1,7 +1,7 @@
 // Classifier: a picture's way through the page: read, decoded in one worker, classified in another.
 
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import { evaluationCrop } from "../../runtime/image/evaluation-crop.js";
+import { evaluationCrop, inputArea } from "../../runtime/image/evaluation-crop.js";
 import { decision, softmax } from "../../runtime/inference/logits.js";
 import { classificationOf } from "./classification.js";
 import { type CheckedOptions, checkClassifyOptions } from "./classify-options.js";
@@ -122,6 +122,7 @@ export class WorkerClassifier implements Classifier {
       ...classificationOf(answer, card, options),
       picture,
       crop: seen.crop,
+      input: inputArea(seen, transform.size),
       milliseconds: {
         read,
         decode: decoded.ran,

@@ -102,7 +102,7 @@ export interface HeadAnswer {
   logits: Float32Array<ArrayBuffer>;
 }
 
-/** Where a transformer looked. Maps are of the model's input: the picture's `crop`, and a border if it has one. */
+/** Where a transformer looked. Maps are of the model's input, which is `Classification.input` of the picture. */
 export interface Attention {
   /** Patches across and down. */
   grid: number;
@@ -124,7 +124,7 @@ export interface Occlusion {
   index: number;
   /** Parts across and down. */
   steps: number;
-  /** Its probability minus that without the part, [steps, steps] over the model's input. */
+  /** Its probability minus that without the part, [steps, steps] over `Classification.input`. */
   drops: Float32Array<ArrayBuffer>;
 }
 
@@ -137,6 +137,11 @@ export interface Classification {
   picture: PictureFacts;
   /** The part of the upright picture that the model saw, in the picture's pixels. */
   crop: PictureArea;
+  /**
+   * The model's whole input, which maps are of, in the picture's pixels: `crop`, unless the model's files ask for a border,
+   * which is outside the picture.
+   */
+  input: PictureArea;
   milliseconds: StageTimes;
   /** Both heads of the model; only where asked for. */
   heads?: { class: HeadAnswer; distillation?: HeadAnswer };

@@ -124,6 +124,12 @@ interface OpenModel {
   loaded: LoadedModel;
 }
 
+/** No device of this machine can run the model, or there is no worker for it: a server may have what is missing. */
+function isOfDevices(error: unknown): boolean {
+  if (!isVitrineError(error)) return false;
+  return /^(device|graph|internal)\//.test(error.code) || error.details.worker === "model";
+}
+
 /** In a worker of the page; with `auto`, on the server where no device of this machine can run the model. */
 async function openHere(
   { model, assets }: Pick<LoadRequest, "model" | "assets">,
@@ -135,8 +141,7 @@ async function openHere(
     return { stage, loaded: await settledBy(signal, stage.loaded) };
   } catch (error) {
     stage.end(new VitrineError("usage/disposed", "the load was ended"));
-    const isDevices = isVitrineError(error) && /^(device|graph|internal)\//.test(error.code);
-    if (!remote || device !== "auto" || !isDevices) throw error;
+    if (!remote || device !== "auto" || !isOfDevices(error)) throw error;
     const { stage: there, loaded } = await openRemote(options);
     loaded.card.fallback = (error as Error).message;
     return { stage: there, loaded };

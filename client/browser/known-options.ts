@@ -3,6 +3,7 @@
 
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "./contract.js";
+import type { TrainerOptions } from "./train/contract.js";
 
 type Names<Options> = Readonly<Record<keyof Options, true>>;
 
@@ -34,6 +35,28 @@ export const CLASSIFY_OPTIONS: Names<ClassifyOptions> = {
   occlusion: true,
   signal: true,
 };
+
+export const TRAINER_OPTIONS: Names<TrainerOptions> = {
+  run: true,
+  resume: true,
+  model: true,
+  pictures: true,
+  validation: true,
+  trains: true,
+  settings: true,
+  device: true,
+  threads: true,
+  assets: true,
+  signal: true,
+  onProgress: true,
+  onKernels: true,
+  onPlan: true,
+  onStep: true,
+  onEvaluation: true,
+  onNotice: true,
+};
+
+export const TRIAL_OPTIONS: Names<{ topK: number }> = { topK: true };
 
 export const OCCLUSION_OPTIONS: Names<{ index: number; steps: number }> = { index: true, steps: true };
 

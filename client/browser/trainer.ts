@@ -3,6 +3,7 @@
 
 import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
+import { refuseUnknown, TRAINER_OPTIONS, TRIAL_OPTIONS } from "./known-options.js";
 import { absolute, modelRequest } from "./model-request.js";
 import { startWorker } from "./start-worker.js";
 import type {
@@ -140,7 +141,9 @@ class PageTrainer implements Trainer {
     return this.#worker.call("save", null);
   }
 
-  async classify(picture: Blob, { topK = 5 }: { topK?: number } = {}): Promise<ClassScore[]> {
+  async classify(picture: Blob, options: { topK?: number } = {}): Promise<ClassScore[]> {
+    refuseUnknown(options, TRIAL_OPTIONS, "classify");
+    const { topK = 5 } = options;
     if (!(picture instanceof Blob)) throw new VitrineError("usage/training", "classify takes a Blob or File");
     if (!Number.isInteger(topK) || topK < 1)
       throw new VitrineError("usage/number", `topK got ${topK}; allowed: a whole number, at least 1`);
@@ -176,6 +179,7 @@ async function lockRun(run: string): Promise<() => void> {
 }
 
 async function openRequest(options: TrainerOptions): Promise<OpenRequest> {
+  refuseUnknown(options, TRAINER_OPTIONS, "createTrainer");
   const { run = DEFAULT_RUN, resume = false, model, pictures = [], validation = [] } = options;
   const { trains = "head", settings = {}, device, threads = "auto", assets } = options;
   if (trains !== "head" && trains !== "all")

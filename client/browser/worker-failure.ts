@@ -8,5 +8,5 @@ export function workerFailure(what: string, { message }: Partial<Pick<ErrorEvent
   const text =
     `the ${what} worker's script could not be fetched: is it hosted beside the library's script, and does the page's ` +
     "policy allow it (worker-src)?";
-  return new VitrineError("network/unreachable", text);
+  return new VitrineError("network/unreachable", text, { details: { worker: what } });
 }

@@ -255,6 +255,20 @@ function wrongSum(url: string, found: string, expected: string): VitrineError {
   return new VitrineError("weights/checksum", text, { details: { url, found, expected } });
 }
 
+/**
+ * Whether the bytes were compared with the SHA-256, in hexadecimal digits: false where the page has no digests. Throws
+ * `weights/checksum`, with `what` as the subject.
+ */
+export async function compareSum(
+  what: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  expected: string,
+): Promise<boolean> {
+  const found = await sha256Of(bytes);
+  if (found !== undefined && found !== expected) throw wrongSum(what, found, expected);
+  return found !== undefined;
+}
+
 /** Whether a complete file is what the server has. Without a network, it is taken as it is. */
 async function isCurrent(file: StoredFile, { immutable, expected, signal }: DownloadOptions) {
   if (expected?.sha256 !== undefined) return file.sha256 === expected.sha256;

@@ -37,6 +37,17 @@ export interface EvaluationCrop {
   shown: PictureArea;
 }
 
+/** The whole input as an area of the picture: `crop`, and around it the border, which is outside the picture. */
+export function inputArea({ crop, shown }: EvaluationCrop, size: number): PictureArea {
+  const [across, down] = [crop.width / shown.width, crop.height / shown.height];
+  return {
+    x: crop.x - shown.x * across,
+    y: crop.y - shown.y * down,
+    width: size * across,
+    height: size * down,
+  };
+}
+
 /** The part of an upright picture of this size that the model's input shows. */
 export function evaluationCrop(picture: Size, transform: InputTransform): EvaluationCrop {
   const { size, cropRatio = DEFAULT_CROP_RATIO, cropMode, cropRounding } = transform;

@@ -1,6 +1,7 @@
 // Explanations: heads, attention, embedding and occlusion in the page are those of the same model in Node.
 
-import { dirname } from "node:path";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
@@ -87,7 +88,7 @@ function registerTests(executable: string): void {
     assert.equal([depth, heads, tokens, grid], [TINY.depth, TINY.heads, ["class", "distillation"], GRID]);
     assert.is(page.attention.maps.length, TINY.depth * TINY.heads * 2 * GRID * GRID);
     assertClose(page.attention.maps, here.attention!.rows!.values, TOLERANCE, "maps");
-    assert.equal(page.plain.sort(), ["classes", "crop", "logits", "milliseconds", "picture"]);
+    assert.equal(page.plain.sort(), ["classes", "crop", "input", "logits", "milliseconds", "picture"]);
   });
 
   test("occlusion hides each part in turn, with the color of the mean", async () => {
@@ -122,6 +123,33 @@ function registerTests(executable: string): void {
     );
     const hidden = hide(await model.readPicture(JPEG), 0, 0, SIZE / 2, SIZE);
     assertClose(logits, (await model.logits(hidden, 1)).logits, TOLERANCE, "left half");
+  });
+
+  test("of a model with a border, the input is an area that the picture fills in part", async () => {
+    const folder = join(dirname(tiny.folder), "border");
+    cpSync(tiny.folder, folder, { recursive: true });
+    const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+    const changed = { ...config, crop_mode: "border", crop_pct: 1 };
+    writeFileSync(join(folder, "config.json"), JSON.stringify(changed));
+    const areas = await opened.page.evaluate(async (base64) => {
+      const { library, bytesOf, classifier } = window;
+      const bordered = await library.createClassifier({ model: "border" });
+      const [there, here] = [
+        await bordered.classify(bytesOf(base64)),
+        await classifier.classify(bytesOf(base64)),
+      ];
+      bordered.dispose();
+      return {
+        there: { crop: there.crop, input: there.input },
+        here: { crop: here.crop, input: here.input },
+      };
+    }, JPEG.toString("base64"));
+    const { crop, input } = areas.there;
+    assert.equal(crop, { x: 0, y: 0, width: 60, height: 44 });
+    // 60 × 44 becomes 32 × 23, below a border of 4 rows.
+    const row = 44 / 23;
+    assertClose([input.x, input.y, input.width, input.height], [0, -4 * row, 60, 32 * row], 1e-9, "input");
+    assert.equal(areas.here.input, areas.here.crop, "without a border the input is the crop");
   });
 
   test("an option that classify does not have is refused by its name, with those that it has", async () => {

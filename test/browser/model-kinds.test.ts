@@ -165,6 +165,17 @@ function registerTests(executable: string): void {
     assert.equal(again.card?.download, { bytes: 0, fromCache: true, verified: false });
   });
 
+  test("weights that are given as bytes are compared with the caller's sha256", async () => {
+    const bytes = "model: { weights: files.weights, config: files.config }";
+    const { card } = await load(`{ ${bytes}, sha256: "${sha256(weights)}" }`);
+    assert.equal(card?.download, { bytes: 0, fromCache: false, verified: true });
+    const other = "0".repeat(64);
+    assert.match(
+      (await load(`{ ${bytes}, sha256: "${other}" }`)).failure ?? "",
+      new RegExp(`^weights/checksum: model\\.weights: its SHA-256 is ${sha256(weights)}, expected ${other}`),
+    );
+  });
+
   test("a model of the Hub is that of the commit, compared with the Hub's checksum and kept", async () => {
     const hub = JSON.stringify(server.origin);
     const { card, failure } = await load(`{ model: "hf:museum/tiny", hub: ${hub} }`);

@@ -1,5 +1,6 @@
 // Remote: a page whose model is on an inference server gets the server's logits for pictures of every kind.
 
+import type { ServerResponse } from "node:http";
 import { dirname } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,6 +18,8 @@ const JPEG = wavesJpeg(3);
 let opened: LibraryPage;
 let rest: RestServer;
 let closed: RestServer;
+/** The script of the model's worker is not hosted. */
+let lacksWorker = false;
 let runtime: Runtime;
 let model: Model;
 
@@ -27,7 +30,12 @@ function registerTests(executable: string): void {
     const served = { ...model, name: "tiny", device: "wasm" };
     rest = await startRest({ corsOrigins: ["*"] }, served);
     closed = await startRest({}, served);
-    opened = await openLibraryPage({ executable, site: dirname(tiny.folder) });
+    const answer = ({ url }: { url?: string }, response: ServerResponse) => {
+      if (!lacksWorker || url !== "/client/browser/worker.js") return false;
+      response.writeHead(404).end();
+      return true;
+    };
+    opened = await openLibraryPage({ executable, site: dirname(tiny.folder), answer });
   });
   test.after(async () => {
     await opened?.close();
@@ -87,6 +95,27 @@ function registerTests(executable: string): void {
     }, rest.url);
     assert.is(card.device, "remote");
     assert.match(card.fallback ?? "", /threads is 2, but/);
+  });
+
+  test("auto moves to the server where the script of the model's worker cannot be fetched", async () => {
+    lacksWorker = true;
+    const [there, refusal] = await opened.page.evaluate(
+      async ([url, base64]) => {
+        const { library, bytesOf, refusal } = window;
+        const remote = { url: url!, model: "tiny" };
+        const classifier = await library.createClassifier({ model: "tiny", remote });
+        const { classes } = await classifier.classify(bytesOf(base64!));
+        const { device, fallback } = classifier.card;
+        classifier.dispose();
+        const alone = await refusal(library.createClassifier({ model: "tiny", remote, device: "wasm" }));
+        return [{ device, fallback, classes: classes.length }, alone] as const;
+      },
+      [rest.url, JPEG.toString("base64")],
+    );
+    lacksWorker = false;
+    assert.equal([there.device, there.classes], ["remote", 5]);
+    assert.match(there.fallback ?? "", /the model worker's script could not be fetched/);
+    assert.is(refusal[0], "network/unreachable");
   });
 
   test("a server that cannot be used is refused with its address and what it says", async () => {

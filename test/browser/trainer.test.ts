@@ -207,6 +207,7 @@ function registerTests(executable: string): void {
         inUse,
         await refusal({ settings: { lr: "much" } }),
         await refusal({ settings: { "no-such": 1 } }),
+        await refusal({ epochs: 3 }),
         await refusal({ settings: { "batch-size": 64 } }),
         await refusal({ pictures: [own.pictures[0], own.pictures[0]] }),
         await refusal({ run: "../x" }),
@@ -221,6 +222,7 @@ function registerTests(executable: string): void {
     assert.equal(codes, [
       "usage/run-in-use",
       "usage/run-in-use",
+      "usage/bad-option",
       "usage/bad-option",
       "usage/bad-option",
       "data/too-few-samples",

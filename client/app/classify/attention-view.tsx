@@ -43,7 +43,7 @@ export function LayerView({ picture, classification, attention, layer, head }: L
         const values = mapOf(attention, layer, head, place);
         return (
           <figure class="token" key={token}>
-            <CroppedPicture file={picture.file} area={classification.crop}>
+            <CroppedPicture file={picture.file} area={classification.input}>
               <Spotlight values={values} grid={attention.grid} />
             </CroppedPicture>
             <figcaption class="quiet">

@@ -5,7 +5,6 @@ import { useRef } from "preact/hooks";
 import { Button } from "../design/button.js";
 import { Progress } from "../design/progress.js";
 import { type Explanations, STEPS } from "./explanations.js";
-import { Spotlight } from "./spotlight.js";
 
 const MOVES: Readonly<Record<string, number>> = {
   ArrowLeft: -1,
@@ -25,11 +24,9 @@ function neighborOf(part: number, key: string): number | undefined {
 
 /** Lies over the part of the picture that the model sees. */
 export function CoverView({ explanations }: { explanations: Explanations }) {
-  const { covered, scan } = explanations;
+  const { covered } = explanations;
   const focused = useSignal(Math.floor((STEPS * STEPS) / 2));
   const grid = useRef<HTMLFieldSetElement>(null);
-  const state = scan.value;
-  const drops = state.kind === "done" ? state.result.occlusion?.drops : undefined;
   const walk = (event: KeyboardEvent) => {
     if (!(event.key in MOVES)) return;
     event.preventDefault();
@@ -41,26 +38,23 @@ export function CoverView({ explanations }: { explanations: Explanations }) {
     (grid.current?.querySelectorAll("button")[next] as HTMLElement | undefined)?.focus();
   };
   return (
-    <>
-      {drops && <Spotlight values={drops} grid={STEPS} />}
-      <fieldset ref={grid} class="covers" id="covers" onKeyDown={walk}>
-        <legend class="visually-hidden">Parts of the picture to cover</legend>
-        {Array.from({ length: STEPS * STEPS }, (_, part) => (
-          <button
-            type="button"
-            class="cover"
-            key={part}
-            tabIndex={part === focused.value ? 0 : -1}
-            aria-pressed={covered.value.has(part)}
-            aria-label={`Row ${Math.floor(part / STEPS) + 1}, column ${(part % STEPS) + 1}`}
-            onFocus={() => {
-              focused.value = part;
-            }}
-            onClick={() => explanations.toggle(part)}
-          />
-        ))}
-      </fieldset>
-    </>
+    <fieldset ref={grid} class="covers" id="covers" onKeyDown={walk}>
+      <legend class="visually-hidden">Parts of the picture to cover</legend>
+      {Array.from({ length: STEPS * STEPS }, (_, part) => (
+        <button
+          type="button"
+          class="cover"
+          key={part}
+          tabIndex={part === focused.value ? 0 : -1}
+          aria-pressed={covered.value.has(part)}
+          aria-label={`Row ${Math.floor(part / STEPS) + 1}, column ${(part % STEPS) + 1}`}
+          onFocus={() => {
+            focused.value = part;
+          }}
+          onClick={() => explanations.toggle(part)}
+        />
+      ))}
+    </fieldset>
   );
 }
 

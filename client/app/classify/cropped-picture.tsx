@@ -1,4 +1,4 @@
-// Cropped picture: only the part of a picture that the model sees, as a square to draw upon.
+// Cropped picture: the model's input, as a square to draw upon: the part of a picture that it sees, and its border.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -6,7 +6,7 @@ import type { PictureArea } from "../../../runtime/image/evaluation-crop.js";
 
 interface CroppedPictureProps {
   file: File;
-  /** In the upright picture's pixels. */
+  /** In the upright picture's pixels; what is outside the picture stays empty. */
   area: PictureArea;
   children?: ComponentChildren;
 }

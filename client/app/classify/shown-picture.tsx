@@ -3,8 +3,10 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { PictureArea } from "../../../runtime/image/evaluation-crop.js";
+import type { Classification } from "../../browser/contract.js";
 import { LayerView } from "./attention-view.js";
 import { CoverView } from "./cover-view.js";
+import { STEPS } from "./explanations.js";
 import { useObjectUrl } from "./object-url.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
@@ -28,6 +30,8 @@ export function ShownPicture({ page, picture }: ShownPictureProps) {
   const size = useSignal<Size | null | undefined>(undefined);
   const verdict = picture.verdict.value;
   const classification = verdict.kind === "classified" ? verdict.classification : undefined;
+  const scan = page.explanations.scan.value;
+  const drops = scan.kind === "done" ? scan.result.occlusion?.drops : undefined;
   const looked = attention.value.kind === "done" ? attention.value.result.attention : undefined;
   if (size.value === null)
     return (
@@ -66,10 +70,46 @@ export function ShownPicture({ page, picture }: ShownPictureProps) {
       />
       {size.value && classification && (
         <Crop area={classification.crop} whole={classification.picture}>
-          {lens.value === "attention" && looked && <Spotlight values={looked.rollout} grid={looked.grid} />}
+          {lens.value === "attention" && looked && (
+            <OverInput classification={classification}>
+              <Spotlight values={looked.rollout} grid={looked.grid} />
+            </OverInput>
+          )}
+          {lens.value === "cover" && drops && (
+            <OverInput classification={classification}>
+              <Spotlight values={drops} grid={STEPS} />
+            </OverInput>
+          )}
           {lens.value === "cover" && <CoverView explanations={page.explanations} />}
         </Crop>
       )}
+    </div>
+  );
+}
+
+/** An area of pixels as a place in `whole`. */
+function placeOf(area: PictureArea, whole: PictureArea) {
+  const part = (value: number, of: number) => `${(100 * value) / of}%`;
+  return {
+    left: part(area.x - whole.x, whole.width),
+    top: part(area.y - whole.y, whole.height),
+    width: part(area.width, whole.width),
+    height: part(area.height, whole.height),
+  };
+}
+
+interface OverInputProps {
+  classification: Classification;
+  children: ComponentChildren;
+}
+
+/** Over the marked part lies what is known of the model's input; its border, if it has one, is cut off. */
+function OverInput({ classification: { crop, input }, children }: OverInputProps) {
+  return (
+    <div class="over-input">
+      <div class="over-input-whole" style={placeOf(input, crop)}>
+        {children}
+      </div>
     </div>
   );
 }
@@ -82,17 +122,8 @@ interface CropProps {
 
 /** Marks what the model sees; the sides that it does not see are dimmed a little. */
 export function Crop({ area, whole, children }: CropProps) {
-  const part = (value: number, of: number) => `${(100 * value) / of}%`;
   return (
-    <div
-      class="crop"
-      style={{
-        left: part(area.x, whole.width),
-        top: part(area.y, whole.height),
-        width: part(area.width, whole.width),
-        height: part(area.height, whole.height),
-      }}
-    >
+    <div class="crop" style={placeOf(area, { x: 0, y: 0, ...whole })}>
       {children}
     </div>
   );
