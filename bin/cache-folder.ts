@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** `url`: with the store's endpoint in it where that is not Amazon's. */
-export function cacheFolder(kind: "runs" | "models", url: string): string {
+export function cacheFolder(kind: "runs" | "models" | "views", url: string): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return join(cache, "vitrine", kind, createHash("sha256").update(url).digest("hex").slice(0, 16));
 }

@@ -8,7 +8,8 @@ import type { ModelSource } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { entryAt } from "../runtime/host/node-files.js";
 import { isHubReference, parseHubReference, timmRepositories } from "../runtime/models/hub-reference.js";
-import { bucketModelName, bucketModelPath, isBucketModel } from "./bucket-model.js";
+import { isInBucket, nameInBucket } from "./bucket-copy.js";
+import { bucketModelPath } from "./bucket-model.js";
 
 /** The part of a stream that this needs. */
 interface TextStream {
@@ -110,9 +111,9 @@ export function refuseBareHubName(path: string): void {
 
 /** The model that `text` names, downloaded if it is one of the Hub. Throws `hub/…` and what `nodeModelSource` throws. */
 export async function openModelSource(text: string): Promise<LocalModelSource> {
-  if (isBucketModel(text)) {
+  if (isInBucket(text)) {
     const path = await bucketModelPath(text);
-    return { ...nodeModelSource(path), name: bucketModelName(text), location: displayUrl(text), path };
+    return { ...nodeModelSource(path), name: nameInBucket(text), location: displayUrl(text), path };
   }
   if (!isHubReference(text)) {
     refuseBareHubName(text);
@@ -124,7 +125,7 @@ export async function openModelSource(text: string): Promise<LocalModelSource> {
 
 /** The path of the model that `text` names; one of the Hub's is that commit's folder in the cache, one in a bucket a copy. */
 export async function localModelPath(text: string): Promise<string> {
-  if (isBucketModel(text)) return bucketModelPath(text);
+  if (isInBucket(text)) return bucketModelPath(text);
   return isHubReference(text) ? (await fetched(text)).folder : text;
 }
 
@@ -137,7 +138,7 @@ function split(text: string): { name?: string; path: string } {
 
 function nameOf(path: string): string {
   if (isHubReference(path)) return parseHubReference(path).name;
-  if (isBucketModel(path)) return bucketModelName(path);
+  if (isInBucket(path)) return nameInBucket(path);
   refuseBareHubName(path);
   return nodeModelSource(path).name;
 }

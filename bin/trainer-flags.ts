@@ -6,7 +6,7 @@ import { isHubReference } from "../runtime/models/hub-reference.js";
 import type { OptionValue, TrainerOption } from "../trainer/core/option-kinds.js";
 import { TRAINER_OPTIONS } from "../trainer/core/options.js";
 import { isTeacherAddress } from "../trainer/teacher-address.js";
-import { isBucketModel } from "./bucket-model.js";
+import { isInBucket } from "./bucket-copy.js";
 import { readConfigFile } from "./config-file.js";
 import { decimalNumber, numberPair, wholeNumber } from "./options.js";
 
@@ -15,7 +15,7 @@ function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) 
   if (kind.type === "pair") return numberPair(flag);
   if (kind.type !== "path") return undefined;
   const isRemote = (text: string) =>
-    isHubReference(text) || isBucketModel(text) || (flag === "--teacher" && isTeacherAddress(text));
+    isHubReference(text) || isInBucket(text) || (flag === "--teacher" && isTeacherAddress(text));
   return (text) => (isRemote(text) ? text : resolve(text));
 }
 

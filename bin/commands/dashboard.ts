@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { runUntilSignal } from "../../server/drain.js";
+import { localRun } from "../bucket-run.js";
 import { action, withExamples } from "../command-line.js";
 import { DASHBOARD_ADDRESS, dashboardLines, openDashboard } from "../dashboard/open-dashboard.js";
 import { createRunList, isRun, runsIn } from "../dashboard/run-list.js";
@@ -31,7 +32,8 @@ function checkFolders(folders: readonly string[]): void {
   );
 }
 
-async function dashboard(folders: string[], { listen, ...flags }: DashboardFlags): Promise<void> {
+async function dashboard(given: string[], { listen, ...flags }: DashboardFlags): Promise<void> {
+  const folders = await Promise.all(given.map((run) => localRun(run, {})));
   checkFolders(folders);
   const findMistakes = mistakeFinder(reportSources(flags));
   const runs = createRunList({
@@ -49,7 +51,11 @@ async function dashboard(folders: string[], { listen, ...flags }: DashboardFlags
 
 export function configureDashboard(command: Command): void {
   command
-    .argument("[run...]", "folders that `vitrine train --out` wrote, or folders of such folders", ["runs"])
+    .argument(
+      "[run...]",
+      "folders that `vitrine train --out` wrote, or folders of such folders, or s3://… as it is now",
+      ["runs"],
+    )
     .optionsGroup("Server:")
     .option(
       "--listen <host:port>",

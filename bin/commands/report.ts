@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { VitrineError } from "../../runtime/errors.js";
+import { isInBucket } from "../bucket-copy.js";
+import { localRun } from "../bucket-run.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { wholeNumber, workersOption } from "../options.js";
@@ -34,11 +36,13 @@ function outOf(runs: readonly string[], out: string | undefined): string {
     );
   if (out !== undefined && !/\.html?$/i.test(out))
     throw new VitrineError("usage/command-line", "--out takes the name of an .html file");
-  return out ?? (runs.length === 1 ? join(runs[0], "report.html") : "report.html");
+  const isFolder = runs.length === 1 && !isInBucket(runs[0]);
+  return out ?? (isFolder ? join(runs[0], "report.html") : "report.html");
 }
 
-async function report(runs: string[], flags: ReportFlags): Promise<void> {
-  const out = outOf(runs, flags.out);
+async function report(given: string[], flags: ReportFlags): Promise<void> {
+  const out = outOf(given, flags.out);
+  const runs = await Promise.all(given.map((run) => localRun(run, remoteSettings(flags))));
   const { val, images: mostImages } = flags;
   const { makeReport } = await import("../report/make-report.js");
   const { dataServer: address } = flags;
@@ -66,9 +70,12 @@ async function report(runs: string[], flags: ReportFlags): Promise<void> {
 
 export function configureReport(command: Command): void {
   command
-    .argument("<run...>", "folders that `vitrine train --out` wrote; several are compared")
+    .argument("<run...>", "what `vitrine train --out` wrote, folders or s3://…; several are compared")
     .optionsGroup("Report:")
-    .option("--out <file>", "HTML file to write (RUN/report.html; report.html for several runs)")
+    .option(
+      "--out <file>",
+      "HTML file to write (RUN/report.html; report.html for several runs, or one in a bucket)",
+    )
     .option("--json", "print one line of JSON with the file, its bytes and what it lacks")
     .optionsGroup("Data:")
     .option("--val <path>", "validation data, in place of the run's own")

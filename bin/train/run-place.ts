@@ -9,6 +9,7 @@ import { parseRemote } from "../../server/data/remote/remote-url.js";
 import { openWritablePrefix } from "../../server/data/remote/writable-prefix.js";
 import { RunMirror } from "../../trainer/bucket/run-mirror.js";
 import type { Progress } from "../../trainer/core/progress-report.js";
+import { placeOf } from "../bucket-copy.js";
 import { cacheFolder } from "../cache-folder.js";
 
 export interface RunPlace {
@@ -40,7 +41,7 @@ function bucketPlace(out: string, settings: StoreSettings): RunPlace {
   const { s3Endpoint } = settings;
   const bucket = openWritablePrefix(out, { s3Endpoint });
   const { url } = bucket;
-  const folder = cacheFolder("runs", `${s3Endpoint ?? ""}\n${url}`);
+  const folder = cacheFolder("runs", placeOf(url, settings));
   const mirror = new RunMirror({ bucket, folder });
   const name = (text: string): string => text.replaceAll(folder + sep, `${url}/`).replaceAll(folder, url);
   return {

@@ -5,10 +5,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { type RankFlags, type RankSettings, rankSettings } from "../../bin/train/rank-settings.js";
+import { sha256Of } from "../../trainer/bucket/working-folder.js";
 import { startObjectServer } from "../data/remote/object-server.js";
 import { runVitrine } from "../data/server-process.js";
 import { createDataSet } from "../data/synthetic-data-set.js";
@@ -303,43 +305,58 @@ test("the flags are those of the commands", async () => {
   await check(containerOf(find(kustomize(join(folder, "cluster")), "Deployment", "vitrine-serve")).args);
 });
 
-test("ranks that are started with the flags and variables of the Job train the run in the bucket", async () => {
+test("ranks that are started with the flags and variables of the Job train the run in the bucket, one killed on the way", async () => {
   const set = createDataSet(16);
   const temporary = mkdtempSync(join(tmpdir(), "vitrine-deploy-train-"));
   const server = await startObjectServer();
   const model = await writeTinyModel(join(temporary, "sizes"), tinyConfig({ classes: 3 }), [..."abc"], 0);
   const container = containerOf(jobOf("job"));
+  const given = flagsOf(container.args);
   const local: Record<string, string> = {
     ...{ "--data": set.path, "--val": set.path, "--model": join(model, "config.json"), "--threads": "1" },
     ...{ "--workers": "0", "--batch-size": "8", "--cache": join(temporary, "cache") },
   };
-  const args = (container.args as string[])
-    .slice(1)
-    .map((arg) => arg.split("=", 1)[0] as string)
-    .flatMap((flag) => {
-      const value = local[flag] ?? flagsOf(container.args).get(flag);
-      return value === "" ? [flag] : [`${flag}=${value?.replace("BUCKET", "bucket")}`];
-    });
+  const argsWith = (changed: Record<string, string>): string[] => [
+    ...[...given].map(([flag, value]) => {
+      const used = changed[flag] ?? local[flag] ?? value.replace("BUCKET", "bucket");
+      return used === "" ? flag : `${flag}=${used}`;
+    }),
+    ...["--epochs", "6", "--seed", "3"],
+  ];
   const before = { ...process.env };
+  const port = `${20_000 + (process.pid % 20_000)}`;
+  let starts = 0;
   const start = (index: number) => {
     Object.assign(process.env, variablesOf(container), {
       ...{ JOB_COMPLETION_INDEX: `${index}`, WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: port },
       ...{ AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_ENDPOINT_URL: server.url },
-      XDG_CACHE_HOME: join(temporary, `cache-${index}`),
+      XDG_CACHE_HOME: join(temporary, `cache-${starts++}`),
     });
-    return startTrainer([...args, "--epochs", "1"]);
+    return startTrainer(argsWith({}));
   };
-  const port = `${20_000 + (process.pid % 20_000)}`;
+  const manifest = () => {
+    const bytes = server.objects.get("bucket/runs/flowers/run.json");
+    return bytes && JSON.parse(Buffer.from(bytes).toString());
+  };
   try {
-    for (let time = 0; time < 2; time++) {
-      const ranks = [0, 1].map(start);
-      for (const rank of ranks) assert.is(await rank.ended, 0, rank.errors());
-      assert.match(ranks[0]?.output() as string, /2 ranks from step [02] on/);
-      const manifest = JSON.parse(
-        Buffer.from(server.objects.get("bucket/runs/flowers/run.json") as Uint8Array).toString(),
-      );
-      assert.ok(manifest.files["best/model.safetensors"], "what the inference servers read");
-    }
+    const alone = startTrainer(argsWith({ "--out": join(temporary, "alone") }));
+    assert.is(await alone.ended, 0, alone.errors());
+    const first = start(0);
+    const other = start(1);
+    let ended = false;
+    void first.ended.then(() => {
+      ended = true;
+    });
+    while (!ended && !(manifest()?.commit >= 3)) await delay(2);
+    first.process.kill("SIGKILL");
+    await first.ended;
+    const again = start(0);
+    for (const rank of [again, other]) assert.is(await rank.ended, 0, rank.errors());
+    assert.match(again.output(), /2 ranks from step \d+ on/);
+    const { files } = manifest() as { files: Record<string, { sha256: string }> };
+    // What the inference servers read, and what a run continues from.
+    for (const name of ["best/model.safetensors", "last/model.safetensors", "last/optimizer.safetensors"])
+      assert.is(files[name]?.sha256, sha256Of(readFileSync(join(temporary, "alone", name))), name);
   } finally {
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
     Object.assign(process.env, before);

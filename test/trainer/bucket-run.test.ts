@@ -253,6 +253,15 @@ test("commands take RUN/best, a model folder and a file of weights where they ar
       ...["--init", `${OUT}/last`, "--out", join(folder, "tuned")],
     ]);
     assert.is(await statusOf(started), 0, started.errors());
+    const page = join(folder, "bucket.html");
+    const report = await runVitrine(["report", OUT, "--out", page, "--images", "1", "--json"]);
+    assert.is(report.status, 0, report.errors);
+    assert.match(readFileSync(page, "utf8"), /\btiny\b/);
+    const noRun = await runVitrine(["report", "s3://bucket/models/tiny", "--out", page]);
+    assert.match(
+      noRun.errors,
+      /^vitrine: checkpoint\/missing: s3:\/\/bucket\/models\/tiny: no run: run\.json is missing/,
+    );
     const none = await validate("s3://bucket/nothing");
     assert.match(
       none.errors,
