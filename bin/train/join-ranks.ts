@@ -1,11 +1,11 @@
 // Join ranks: how `vitrine train` joins a run of several processes. Rank 0 serves the rendezvous; each machine's first rank
 // starts the others of its machine.
 
-import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ServeCollective } from "../../client/node/collective/contract.js";
 import { joinRun } from "../../client/node/collective/join-run.js";
-import { COLLECTIVE_SERVICE } from "../../proto/collective-codec.js";
-import { exposureWarning, listen } from "../../server/listen.js";
-import { openSecurity, protectionOf } from "../../server/security.js";
+import { collectiveServer } from "../../server/collective-server.js";
+import { exposureWarning } from "../../server/listen.js";
+import { protectionOf } from "../../server/security.js";
 import type { RankOptions } from "../../trainer/ranks/rank-options.js";
 import { packageVersion } from "../command-line.js";
 import { serverSecurity } from "../security-options.js";
@@ -26,27 +26,15 @@ const securityOf = ({ ranksTlsCert, ranksTlsKey, ranksTlsCa, ranksTokenFile }: R
 /** A run's gradients and weights may be read and changed by anyone who reaches the port. */
 const EXPOSED = "take part in the run, and read its weights";
 
-function serveWith(flags: RankFlags, say: (line: string) => void) {
-  return async (implementation: UntypedServiceImplementation, address: string) => {
-    const { server: settings } = securityOf(flags);
-    const security = openSecurity(settings, address, say);
-    const server = new Server({ "grpc.max_receive_message_length": -1 });
-    server.addService(COLLECTIVE_SERVICE, security.guard(COLLECTIVE_SERVICE, implementation, "data"));
-    try {
-      const bound = await listen(server, address, security.credentials);
-      const warning = exposureWarning(bound, EXPOSED, protectionOf(settings));
-      if (warning) say(warning);
-      return {
-        address: bound,
-        close: async () => {
-          server.forceShutdown();
-          security.close();
-        },
-      };
-    } catch (error) {
-      security.close();
-      throw error;
-    }
+/** The server of this rank; `say` gets a warning where others could reach it. */
+function serveWith(flags: RankFlags, say: (line: string) => void): ServeCollective {
+  const { server } = securityOf(flags);
+  const serve = collectiveServer(server, say);
+  return async (implementation, listen) => {
+    const served = await serve(implementation, listen);
+    const warning = exposureWarning(served.address, EXPOSED, protectionOf(server));
+    if (warning) say(warning);
+    return served;
   };
 }
 
