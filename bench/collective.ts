@@ -1,7 +1,8 @@
 // Bench of the collective: an all-reduce of two ranks compared with bare grpc-js streams of as many bytes in both directions
-// between two processes, in bytes/s and in CPU time.
+// between two processes, in bytes/s and in CPU time; and DeiT-Tiny trained by two ranks of one thread, compared with one
+// process of two threads.
 //
-// `npm run bench -- collective [--rounds 9] [--json]`. Both kinds have two processes each, which stay; they take turns.
+// `npm run bench -- collective [--rounds 9] [--json]`. All processes stay; those that are compared take turns.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -34,8 +35,9 @@ async function nextOf<Report>(child: ChildProcess): Promise<Report> {
   }
 }
 
-async function startPair(kind: Kind): Promise<ChildProcess[]> {
-  const script = new URL("./collective/peer-process.js", import.meta.url);
+async function startPair(kind: Kind | "ranks"): Promise<ChildProcess[]> {
+  const file = kind === "ranks" ? "training" : "peer";
+  const script = new URL(`./collective/${file}-process.js`, import.meta.url);
   const pair = ["0", "1"].map((rank) => fork(script, [kind, rank]));
   const addresses = await Promise.all(pair.map((child) => nextOf<{ address: string }>(child)));
   const ready = pair.map((child) => nextOf(child));
@@ -99,6 +101,35 @@ function print({ megabytes, reduce, bare, ratio }: Comparison): void {
   );
 }
 
+const STEPS = 3;
+const TRAINING_ROUNDS = 5;
+
+async function speedOf(processes: readonly ChildProcess[]): Promise<number> {
+  const reports = processes.map((child) => nextOf<{ seconds: number; images: number }>(child));
+  for (const child of processes) child.send({ steps: STEPS });
+  const all = await Promise.all(reports);
+  return all[0].images / Math.max(...all.map(({ seconds }) => seconds));
+}
+
+/** Images a second of two ranks of one thread, to those of one process of two threads. */
+async function compareTraining(): Promise<Estimate> {
+  const alone = fork(new URL("./collective/training-process.js", import.meta.url), ["alone", "0"]);
+  const processes: ChildProcess[] = [alone];
+  try {
+    await nextOf(alone);
+    const ranks = await startPair("ranks");
+    processes.push(...ranks);
+    const ratios: number[] = [];
+    for (let round = -1; round < TRAINING_ROUNDS; round++) {
+      const speeds = [await speedOf(ranks), await speedOf([alone])];
+      if (round >= 0) ratios.push(speeds[0] / speeds[1]);
+    }
+    return estimate(ratios);
+  } finally {
+    for (const child of processes) child.kill("SIGKILL");
+  }
+}
+
 export async function main(words: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...words],
@@ -115,8 +146,15 @@ export async function main(words: readonly string[]): Promise<void> {
       comparisons.push(comparison);
       print(comparison);
     }
+    const training = await compareTraining();
+    const range = `${training.low.toFixed(2)} … ${training.high.toFixed(2)}`;
+    console.log(`two ranks to two threads, images a second: ${training.median.toFixed(2)} (${range})`);
     const [small, large] = comparisons;
-    const ratios = { allReduce23VsBare: small.ratio.median, allReduce88VsBare: large.ratio.median };
+    const ratios = {
+      allReduce23VsBare: small.ratio.median,
+      allReduce88VsBare: large.ratio.median,
+      twoRanksVsTwoThreads: training.median,
+    };
     if (values.json) console.log(JSON.stringify({ node: process.version, comparisons, ratios }));
   } finally {
     for (const child of [...pairs.reduce, ...pairs.bare]) child.kill("SIGKILL");
