@@ -70,6 +70,8 @@ export interface RunParts {
   teacher: Teacher | null;
   validation: TrainingRun["validation"];
   training: PieceTraining;
+  /** What it continues; null: a new run. */
+  stored: StoredRun | null;
   /** Closes everything that was opened; the run must have ended. */
   close(): Promise<void>;
 }
@@ -209,7 +211,7 @@ export async function prepareParts(
     const training = await makeTraining(start, pieceOnly);
     disposables.push(() => training.dispose());
     if (stored) await restoreTraining(stored.checkpoint, training, start.state);
-    return { start, teacher, validation, training, close: () => disposeAll(disposables) };
+    return { start, teacher, validation, training, stored, close: () => disposeAll(disposables) };
   } catch (error) {
     await disposeAll(disposables);
     throw error;

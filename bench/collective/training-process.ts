@@ -50,7 +50,9 @@ const weights = initialWeights(config, 0, runtime.image.math);
 const common = { config, weights, distillation: "none", alpha: 0.5, tau: 1, dropPath: 0, ema: true } as const;
 const pieces = isAlone ? { batchSize: 2 * PIECE, pieces: 2 } : { batchSize: PIECE };
 const own = await createTraining(runtime.executor, { ...common, ...pieces });
-const training: Training = isAlone ? own : new RankedTraining(own, await group(), 1, false);
+const training: Training = isAlone
+  ? own
+  : new RankedTraining(own, await group(), { pieces: 1, isDistilled: false });
 
 const count = isAlone ? 2 * PIECE : PIECE;
 const side = config.imageSize;

@@ -75,7 +75,8 @@ export function rankOptions({
         pieces,
         waitSeconds: flags.waitForRanks,
         timeoutSeconds: flags.ranksTimeout,
-        facts: { version: packageVersion() },
+        // Ranks that average their weights do so before each checkpoint.
+        facts: { version: packageVersion(), "checkpoint-every": String(flags.checkpointEvery) },
         transport: flags.ringTransport,
         serve: serveWith(flags, say),
         ...(flags.ranksListen !== undefined && { listen: flags.ranksListen }),

@@ -17,7 +17,7 @@ export interface LocalRanks {
 const NOT_FOR_OTHERS = new Set(["--resume", "--resume-if-any", "--json", "--no-report", "--accept-data"]);
 /** The same with a value, which `--processes` and the place of a rank have as well. */
 const REPLACED =
-  /^--(processes|rank|world|master|threads|dashboard|keep-best|checkpoint-every|ranks-listen|ranks-advertise)(=|$)/;
+  /^--(processes|rank|world|master|threads|dashboard|keep-best|ranks-listen|ranks-advertise)(=|$)/;
 
 /** The arguments of this command without those that another rank must not have. */
 export function argumentsOfOthers(args: readonly string[]): string[] {

@@ -12,6 +12,7 @@ const MOST_RANKS = 1024;
 const MASTER_PORT = 29_500;
 
 export interface RankFlags {
+  checkpointEvery: number;
   processes: number;
   rank?: number;
   world?: number;

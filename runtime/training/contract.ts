@@ -228,6 +228,8 @@ export interface Training {
   evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
   /** As `evaluate`, resolving as soon as the pixels may be overwritten, while a GPU still computes the logits. */
   submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Started<Logits>>;
+  /** Of steps that processes average from time to time. Absent where they do not. */
+  readonly outerMomentum?: { read(): TensorMap; write(tensors: TensorMap): void };
   /** Continues from a state of the loss scale. Absent where the loss is not scaled. */
   writeLossScale?(state: LossScale): void;
   /** The gradients accumulated so far, in the shapes of the weights; none of running statistics. */
@@ -245,13 +247,17 @@ export interface Training {
  * several processes, which add the gradients up.
  */
 export interface PieceTraining extends Training {
-  /** Values of a gradient: those of all parameters that are trained, in the order of the stores. */
-  readonly gradientCount: number;
+  /** Values of all parameters that are trained, and of their gradient, in the order of the stores. */
+  readonly trainedCount: number;
   /**
-   * The gradient of one micro-batch by itself, copied to `into` [gradientCount] in place of being accumulated: for a
+   * The gradient of one micro-batch by itself, copied to `into` [trainedCount] in place of being accumulated: for a
    * batch whose micro-batches are computed in several processes. What was accumulated before is lost.
    */
   gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums>;
-  /** Replaces what was accumulated by `gradient` [gradientCount]. Throws `graph/shape` for another length. */
+  /** Replaces what was accumulated by `gradient` [trainedCount]. Throws `graph/shape` for another length. */
   writeGradient(gradient: Float32Array): void;
+  /** Copies the trained parameters of a state that the training keeps to `into` [trainedCount]. */
+  readTrained(state: TrainingState, into: Float32Array): Promise<void>;
+  /** Replaces them. Throws `graph/shape` for another length. */
+  writeTrained(state: TrainingState, values: Float32Array): void;
 }

@@ -22,7 +22,6 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
-import { GradientStore, GradientSum } from "./gradient-store.js";
 import {
   AVERAGE,
   AVERAGE_BUFFERS,
@@ -37,6 +36,7 @@ import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining, type TrainingPlan } from "./plan.js";
 import { disposeOnDevice, type Images, type MicroBatch, microBatches, stepInputs } from "./step-inputs.js";
 import type { StateStores, TrainedFamily, TrainedTensors } from "./tensors.js";
+import { GradientSum, TrainedValues } from "./trained-values.js";
 
 /** As `TrainingInputs`, with images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
@@ -140,7 +140,8 @@ class ProgramTraining implements ImageTraining {
   readonly #tensors: TrainedTensors;
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #steps: Steps;
-  readonly #gradients: GradientStore;
+  readonly #gradients: TrainedValues;
+  readonly #plan: Pick<TrainingPlan, "stores" | "trained">;
   readonly #compileImages: () => Promise<Executable>;
   #accumulateImages: Executable | undefined;
 
@@ -159,11 +160,8 @@ class ProgramTraining implements ImageTraining {
     this.#steps = steps;
     this.#compileImages = compileImages;
     this.bytes = bytes;
-    this.#gradients = new GradientStore(
-      stores.get(GRADIENTS) as Store,
-      layouts.get(GRADIENTS) as StoreLayout,
-      trained,
-    );
+    this.#plan = { stores: layouts, trained };
+    this.#gradients = this.#valuesIn(GRADIENTS);
     const scaling = stores.get(LOSS_SCALE);
     if (scaling) this.writeLossScale = (state) => writeLossScale(scaling, state);
     const { accumulate, apply } = steps;
@@ -212,8 +210,21 @@ class ProgramTraining implements ImageTraining {
     return this.#options.distillation !== "none";
   }
 
-  get gradientCount(): number {
+  get trainedCount(): number {
     return this.#gradients.count;
+  }
+
+  #valuesIn(name: string): TrainedValues {
+    const { stores, trained } = this.#plan;
+    return new TrainedValues(this.#stores.get(name) as Store, stores.get(name) as StoreLayout, trained);
+  }
+
+  readTrained(state: TrainingState, into: Float32Array): Promise<void> {
+    return this.#valuesIn(STATE_STORES[state].parameters).read(into);
+  }
+
+  writeTrained(state: TrainingState, values: Float32Array): void {
+    this.#valuesIn(STATE_STORES[state].parameters).write(values);
   }
 
   async gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums> {

@@ -8,6 +8,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 
 const flags = (given: Partial<RankFlags> = {}): RankFlags => ({
   processes: 1,
+  checkpointEvery: 500,
   waitForRanks: 300,
   ranksTimeout: 30,
   ringTransport: "float32",

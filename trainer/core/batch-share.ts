@@ -8,6 +8,8 @@ import { placesOfRank } from "../../runtime/draw/ranks.js";
 export interface BatchShare {
   readonly rank: number;
   readonly world: number;
+  /** Whether its part is a step of its own: `sum` then adds up its own pieces. Default false. */
+  readonly isAlone?: boolean;
   /**
    * Sums over all pieces of the batch, in their order. `terms`: [pieces of this process][count], the same count on every
    * process; the result is [count].
@@ -15,16 +17,15 @@ export interface BatchShare {
   sum(terms: readonly Float64Array[]): Promise<Float64Array>;
 }
 
+/** The sums of a process by itself. */
+export async function sumOfOwn([first, ...others]: readonly Float64Array[]): Promise<Float64Array> {
+  const sums = first.slice();
+  for (const terms of others) for (const [at, value] of terms.entries()) sums[at] += value;
+  return sums;
+}
+
 /** A process that computes every batch alone. */
-export const WHOLE_BATCH: BatchShare = {
-  rank: 0,
-  world: 1,
-  sum: async ([first, ...others]) => {
-    const sums = first.slice();
-    for (const terms of others) for (const [at, value] of terms.entries()) sums[at] += value;
-    return sums;
-  },
-};
+export const WHOLE_BATCH: BatchShare = { rank: 0, world: 1, sum: sumOfOwn };
 
 /** Pieces of a batch of `pieces` that the process has. */
 export const ownPieces = (pieces: number, { world }: Pick<BatchShare, "world">): number => pieces / world;

@@ -16,6 +16,8 @@ import { type RunState, STATE_FILE, writeState } from "./state.js";
 
 const AVERAGE_FILE = "ema.safetensors";
 const OPTIMIZER_FILE = "optimizer.safetensors";
+/** Momentum of the steps that ranks average, where they do. */
+const OUTER_FILE = "outer.safetensors";
 
 /** AdamW's moments under torch's names. */
 const FIRST_MOMENT = "exp_avg.";
@@ -46,13 +48,18 @@ export async function modelFiles(
 }
 
 /** Files that only a run needs to continue. */
-export async function stateFiles(training: Training, state: RunState): Promise<Map<string, Uint8Array>> {
+export async function stateFiles(
+  training: Training,
+  state: RunState,
+  outerMomentum = training.outerMomentum,
+): Promise<Map<string, Uint8Array>> {
   const moments = new Map([
     ...prefixed(FIRST_MOMENT, await training.read("firstMoment")),
     ...prefixed(SECOND_MOMENT, await training.read("secondMoment")),
   ]);
   return new Map([
     [OPTIMIZER_FILE, tensorFile(moments)],
+    ...(outerMomentum ? ([[OUTER_FILE, tensorFile(outerMomentum.read())]] as const) : []),
     [STATE_FILE, writeState(state)],
   ]);
 }
@@ -115,4 +122,14 @@ export async function restoreWeights(checkpoint: CheckpointReader, training: Tra
   const path = checkpoint.path(WEIGHTS_FILE);
   const tensors = await loadTensors(checkpoint, path);
   from(path, () => training.write("weights", tensors));
+}
+
+/** Loads the momentum of averaged steps. */
+export async function restoreOuter(
+  checkpoint: CheckpointReader,
+  outerMomentum: NonNullable<Training["outerMomentum"]>,
+): Promise<void> {
+  const path = checkpoint.path(OUTER_FILE);
+  const tensors = await loadTensors(checkpoint, path);
+  from(path, () => outerMomentum.write(tensors));
 }

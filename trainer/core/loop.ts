@@ -266,11 +266,11 @@ function memoryOf(run: TrainingRun): { peakBytes: number; deviceBytes: number | 
 
 /** Scores of raw weights and average; null without validation data. */
 async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<ValidationScores | null> {
-  const { validation, state, training, progress, interruption: signal, observer, objective } = run;
+  const { validation, state, training, progress, interruption: signal, observer } = run;
   if (validation === null) return null;
   const { ema, batchSize } = state.settings;
   const { samples } = validation.source.description;
-  const own = Math.ceil(samples / objective.share.world);
+  const own = Math.ceil(samples / (validation.share?.world ?? 1));
   const total = Math.min(own, (maxBatches ?? samples) * batchSize);
   const what = maxBatches === undefined ? "validating" : "trying the validation before the first step";
   const onImages = (images: number) => progress.status(`${what}: ${images} of ${total} images`);
@@ -278,8 +278,7 @@ async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<V
   const isWhole = maxBatches === undefined;
   const onAnswers = observer && isWhole ? observer.answered.bind(observer) : undefined;
   try {
-    const { share } = objective;
-    return await validate(training, { ...validation, ema, share, maxBatches, signal, onImages, onAnswers });
+    return await validate(training, { ...validation, ema, maxBatches, signal, onImages, onAnswers });
   } finally {
     if (isWhole) observer?.validationEnds();
     progress.status("");

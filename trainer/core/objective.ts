@@ -100,7 +100,8 @@ export async function prepareStep(batch: Batch, options: ObjectiveOptions): Prom
   if (teacher !== null) inputs.teacherLogits = await teacher(batch.pixels, batch.count);
   if (settings.dropPath > 0) inputs.branchScales = branchScales(batch, options);
   const targetEntropy = weight > 0 ? bound / weight : 0;
-  return { inputs, targetEntropy, skipped: settings.batchSize - weight };
+  const summed = share.isAlone ? batch.count : settings.batchSize;
+  return { inputs, targetEntropy, skipped: summed - weight };
 }
 
 function total(values: Float32Array | Float64Array, first: number, end: number): number {

@@ -12,6 +12,7 @@ import type { ModelConfig } from "../../runtime/models/families.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { Training } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
+import type { BatchShare } from "./batch-share.js";
 import type { CheckpointReader } from "./checkpoint-files.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
@@ -145,7 +146,8 @@ export interface TrainingRun {
   keepBest: number;
   /** Steps between checkpoints within an epoch; each epoch's end writes one as well. */
   checkpointEvery: number;
-  validation: { source: EvaluationSource; classMap: Int32Array } | null;
+  /** `share`: where its images are a part of the whole. */
+  validation: { source: EvaluationSource; classMap: Int32Array; share?: BatchShare } | null;
   progress: Progress;
   /** Asks the run to write a checkpoint and stop. */
   interruption: AbortSignal;

@@ -47,6 +47,11 @@ export interface TrainerSettings {
   batchSize: number;
   /** Micro-batches of a step, whose gradients are summed. */
   accumulate: number;
+  /** Steps that each of several ranks takes by itself before they average their weights; 1: every step is of all. */
+  syncEvery: number;
+  /** Rate and Nesterov momentum of the step that the average is (arXiv 2311.08105). */
+  outerLr: number;
+  outerMomentum: number;
   /** Activation checkpointing: the backward pass recomputes the blocks' activations. Changes no bit. */
   recompute: boolean;
   /** Peak rate for a batch of 512; `lrScaling` adapts it to the batch size. */
@@ -126,6 +131,9 @@ export const DEIT_SETTINGS: TrainerSettings = {
   steps: null,
   batchSize: 64,
   accumulate: 1,
+  syncEvery: 1,
+  outerLr: 0.7,
+  outerMomentum: 0.9,
   recompute: false,
   lr: 5e-4,
   lrScaling: "linear",

@@ -6,13 +6,22 @@ import type { Formed, Group, Member, StatePart } from "../../client/node/collect
 import { counted } from "../../runtime/batches/class-counts.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
+import type { Training } from "../../runtime/training/contract.js";
 import { isBuffer } from "../../runtime/weights/tensor-map.js";
 import { connectAgain } from "../accept-data.js";
-import { type BatchShare, ownPieces } from "../core/batch-share.js";
-import { modelFiles, restoreTraining, restoreWeights, stateFiles } from "../core/checkpoint-files.js";
+import { type BatchShare, ownPieces, sumOfOwn } from "../core/batch-share.js";
+import {
+  modelFiles,
+  restoreOuter,
+  restoreTraining,
+  restoreWeights,
+  stateFiles,
+} from "../core/checkpoint-files.js";
 import { expectNotInterrupted, interrupted } from "../core/interruption.js";
 import { train } from "../core/loop.js";
-import type { RunState } from "../core/state.js";
+import type { StoredRun } from "../core/run.js";
+import type { OpenRecord, RecordedRun, RunRecord } from "../core/run-record.js";
+import { type RunState, STATE_FILE, writeState } from "../core/state.js";
 import type { FolderRun } from "../folder-record.js";
 import {
   assembleParts,
@@ -23,6 +32,7 @@ import {
   sayParts,
 } from "../prepare.js";
 import { receivedRun } from "../stored-run.js";
+import { LocalStepsTraining, OuterState, outerMomentumOf } from "./local-steps.js";
 import { NO_RECORD } from "./no-record.js";
 import type { RankOptions } from "./rank-options.js";
 import { RankedTraining } from "./ranked-training.js";
@@ -49,22 +59,57 @@ function checkModel({ start: { weights } }: RunParts): void {
   );
 }
 
-async function stateParts({ start, training }: RunParts): Promise<StatePart[]> {
-  const { state, config, labels } = start;
-  const model = await modelFiles(training, state, writeConfigJson(config, labels));
-  const files = [...model, ...(await stateFiles(training, state))];
-  return files.map(([name, bytes]) => ({ name, bytes }));
+/** What this process keeps from group to group. */
+interface RankState {
+  parts: RunParts;
+  /** Of ranks that average from time to time. */
+  outer: OuterState | null;
+  /** The files of the last state that all ranks have in common, where that is not the present one. */
+  settled: Map<string, Uint8Array> | null;
 }
 
-/** Replaces the state of a rank that is behind. */
-async function takeState(
-  { start, training }: RunParts,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
+async function stateFilesOf({ parts, outer }: RankState): Promise<Map<string, Uint8Array>> {
+  const { state, config, labels } = parts.start;
+  const { training } = parts;
+  const outerMomentum = outer ? outerMomentumOf(outer) : undefined;
+  const model = await modelFiles(training, state, writeConfigJson(config, labels));
+  return new Map([...model, ...(await stateFiles(training, state, outerMomentum))]);
+}
+
+/** Which state this rank can go on from; see `position`. */
+function offered({ parts, settled }: RankState): number {
+  if (settled === null) return position(parts.start.state);
+  return position(receivedRun(settled, "the last common state").state);
+}
+
+/** Replaces the state of this rank. */
+async function takeState({ parts, outer }: RankState, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const { start, training } = parts;
   const stored = receivedRun(files, "the state of another rank");
   await restoreWeights(stored.checkpoint, training);
   await restoreTraining(stored.checkpoint, training, stored.state);
+  if (outer) await restoreOuter(stored.checkpoint, outerMomentumOf(outer));
   Object.assign(start.state, stored.state, { validationPath: start.state.validationPath });
+}
+
+/** The run of this process, from RUN or from rank 0, before it has a group. */
+async function firstState(options: PrepareOptions, received?: StoredRun): Promise<RankState> {
+  const parts = await prepareParts(options, { pieceOnly: true, ...(received && { received }) });
+  try {
+    checkModel(parts);
+    const { syncEvery, patience } = parts.start.state.settings;
+    if (syncEvery > 1 && patience > 0 && parts.validation === null)
+      throw new VitrineError(
+        "usage/training",
+        "--patience with --sync-every needs validation data (--val): each rank has a training loss of its own",
+      );
+    const outer = syncEvery > 1 ? new OuterState(parts.training.trainedCount) : null;
+    if (outer && parts.stored) await restoreOuter(parts.stored.checkpoint, outerMomentumOf(outer));
+    return { parts, outer, settled: null };
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
 }
 
 const shareOf = (group: Group): BatchShare => ({
@@ -73,36 +118,70 @@ const shareOf = (group: Group): BatchShare => ({
   sum: (terms) => group.sumScalars(terms),
 });
 
+/** The record of ranks that average from time to time: what is saved is the state of all of them. */
+function settledRecord(record: RunRecord, training: LocalStepsTraining, rank: RankState): RunRecord {
+  const { state } = rank.parts.start;
+  const open = async (run: RecordedRun): Promise<OpenRecord> => {
+    const opened = await record.open(run);
+    return {
+      ...opened,
+      save: async () => {
+        await training.settle();
+        rank.settled = await stateFilesOf(rank);
+        await opened.save();
+      },
+      saveRanked: async (ranked, epoch) => {
+        await training.settle();
+        await opened.saveRanked(ranked, epoch);
+      },
+      saveState: async () => {
+        rank.settled?.set(STATE_FILE, writeState(state));
+        await opened.saveState();
+      },
+      // Between two averages no rank has the state of all.
+      saveUnsaved: async () => {},
+    };
+  };
+  return { ...record, open };
+}
+
 /** The run of one group; `close` ends what belongs to it alone. */
 async function groupRun(
   options: PrepareOptions,
-  parts: RunParts,
-  { group }: Formed,
+  rank: RankState,
+  group: Group,
   isMaster: boolean,
 ): Promise<{ run: FolderRun; close(): Promise<void> }> {
   const { sources, request } = options;
-  const { state } = parts.start;
-  const { accumulate, distillation } = state.settings;
-  const share = shareOf(group);
-  const { rank, world } = share;
-  const part = { rank, world };
-  const source = await connectAgain((data) => sources.connect(data), request, state, part);
+  const { parts, outer } = rank;
+  const { settings } = parts.start.state;
+  const ofAll = shareOf(group);
+  const place = { rank: ofAll.rank, world: ofAll.world };
+  const source = await connectAgain((data) => sources.connect(data), request, parts.start.state, place);
   const closeSource = () => source.close();
   try {
-    const validation = await openValidationData(options, parts.start, part);
-    const training = new RankedTraining(
-      parts.training,
-      group,
-      ownPieces(accumulate, share),
-      distillation !== "none",
-    );
-    const record = isMaster ? {} : { record: NO_RECORD };
-    const run = assembleParts(options, parts, { source, training, validation, share, ...record });
+    const validation = await openValidationData(options, parts.start, place);
+    const part = {
+      pieces: ownPieces(settings.accumulate, ofAll),
+      isDistilled: settings.distillation !== "none",
+    };
+    const assembly = {
+      source,
+      validation: validation && { ...validation, share: ofAll },
+      ...(isMaster ? {} : { record: NO_RECORD }),
+    };
+    const assemble = (training: Training, share: BatchShare) =>
+      assembleParts(options, parts, { ...assembly, training, share });
     const close = async () => {
       await closeSource();
       await validation?.source.close();
     };
-    return { run, close };
+    if (!outer) return { run: assemble(new RankedTraining(parts.training, group, part), ofAll), close };
+    const training = new LocalStepsTraining(parts.training, group, part, settings, outer);
+    await training.begin();
+    rank.settled ??= await stateFilesOf(rank);
+    const run = assemble(training, { ...place, isAlone: true, sum: sumOfOwn });
+    return { run: { ...run, record: settledRecord(run.record, training, rank) }, close };
   } catch (error) {
     await closeSource();
     throw error;
@@ -119,28 +198,31 @@ export async function trainRanks(
   { join, isMaster }: RankOptions,
 ): Promise<FolderRun> {
   const { progress, interruption } = options;
-  let parts: RunParts | null = isMaster ? await prepareParts(options, { pieceOnly: true }) : null;
+  let own: RankState | null = isMaster ? await firstState(options) : null;
   let member: Member | null = null;
   let isSaid = false;
+  const served = async (): Promise<StatePart[]> => {
+    if (!own) throw new VitrineError("collective/state", "this rank has no state of the run yet");
+    const files = own.settled ?? (await stateFilesOf(own));
+    return Array.from(files, ([name, bytes]) => ({ name, bytes }));
+  };
   try {
-    if (parts) checkModel(parts);
-    member = await join(parts?.start.state.settings.accumulate);
-    member.serveState(() => (parts ? stateParts(parts) : Promise.reject(noState())));
+    member = await join(own?.parts.start.state.settings.accumulate);
+    member.serveState(served);
     for (;;) {
-      const formed = await form(member, parts ? position(parts.start.state) : -1, interruption);
-      if (!parts) {
-        const received = receivedRun(await member.fetchState(formed.source), "the run of rank 0");
-        parts = await prepareParts(options, { received, pieceOnly: true });
-      } else if (position(parts.start.state) < formed.step)
-        await takeState(parts, await member.fetchState(formed.source));
-      const { run, close } = await groupRun(options, parts, formed, isMaster);
-      if (!isSaid) sayParts(options, parts, run);
+      const at = own ? offered(own) : -1;
+      const { group, source, step } = await form(member, at, interruption);
+      if (!own)
+        own = await firstState(options, receivedRun(await member.fetchState(source), "the run of rank 0"));
+      else if (at < step || own.settled)
+        await takeState(own, (at === step && own.settled) || (await member.fetchState(source)));
+      const { run, close } = await groupRun(options, own, group, isMaster);
+      if (!isSaid) sayParts(options, own.parts, run);
       isSaid = true;
-      const { world } = formed.group;
-      progress.say(`${counted(world, "rank", "ranks")} from step ${run.state.step} on`);
+      progress.say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
       try {
         await train(run);
-        await parted(formed.group);
+        await parted(group);
         return run;
       } catch (error) {
         if (!isLoss(error) || interruption.aborted) throw error;
@@ -151,7 +233,7 @@ export async function trainRanks(
     }
   } finally {
     await member?.close();
-    await parts?.close();
+    await own?.parts.close();
   }
 }
 
@@ -180,8 +262,4 @@ async function form(member: Member, step: number, interruption: AbortSignal): Pr
   } finally {
     interruption.removeEventListener("abort", leave);
   }
-}
-
-function noState(): VitrineError {
-  return new VitrineError("collective/state", "this rank has no state of the run yet");
 }

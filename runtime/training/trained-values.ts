@@ -1,10 +1,11 @@
-// Gradient store: the accumulated gradient as one array on the host, for sums over several processes.
+// Trained values: a store's values of the parameters that are trained as one array on the host, for sums over micro-batches
+// and over several processes.
 
 import { VitrineError } from "../errors.js";
 import type { Store, StoreLayout } from "../executors/device-store.js";
 
-/** The gradients of the parameters that are trained; a frozen parameter has none, and stays out. */
-export class GradientStore {
+/** The values of the parameters that are trained, in a store that has the layout of the weights; frozen ones stay out. */
+export class TrainedValues {
   /** Values of all of them. */
   readonly count: number;
   readonly #store: Store;
@@ -46,7 +47,7 @@ export class GradientStore {
 
   #expect({ length }: Float32Array): void {
     if (length === this.count) return;
-    throw new VitrineError("graph/shape", `a gradient has ${this.count} values here, got ${length}`, {
+    throw new VitrineError("graph/shape", `the trained parameters have ${this.count} values, got ${length}`, {
       details: { wanted: this.count, got: length },
     });
   }
@@ -57,11 +58,11 @@ export class GradientStore {
  * whichever processes compute them. The kernels by themselves would go on from the values that are there.
  */
 export class GradientSum {
-  readonly #store: GradientStore;
+  readonly #store: TrainedValues;
   readonly #sum: Float32Array;
   readonly #piece: Float32Array;
 
-  constructor(store: GradientStore) {
+  constructor(store: TrainedValues) {
     this.#store = store;
     this.#sum = new Float32Array(store.count);
     this.#piece = new Float32Array(store.count);
