@@ -7,6 +7,7 @@ import type { Executor } from "../runtime/executors/executor.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import { OFFERED_DTYPES } from "../runtime/model-files/convert.js";
 import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { FloatDtype, WeightDtype } from "../runtime/weights/weight-dtype.js";
@@ -77,6 +78,15 @@ export function parseDtype(text: string): WeightDtype {
   throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, bf16, int8`, {
     details: { flag: "--dtype", got: text },
   });
+}
+
+/** What a flag takes → the formats that visitors of a page may choose from. Throws `usage/dtype`. */
+export function parseOffered(flag: string, text: string): WeightDtype[] {
+  const dtypes = text.split(",").map((part) => parseDtype(part.trim()));
+  const wrong = dtypes.find((dtype) => !OFFERED_DTYPES.includes(dtype));
+  if (wrong === undefined) return [...new Set(dtypes)];
+  const message = `${flag} got "${quote(text)}"; allowed: f32, f16, int8, separated by commas`;
+  throw new VitrineError("usage/dtype", message, { details: { flag, got: text } });
 }
 
 /** The flags that choose an executor and a number format. */

@@ -1,17 +1,18 @@
 // Page source: the built page, and the models that its visitors may download, as the commands name them.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { offeredFiles } from "../client/browser/choose-weights.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../runtime/host/host.js";
-import { convertModel } from "../runtime/model-files/convert.js";
+import { convertModel, offeredFile } from "../runtime/model-files/convert.js";
 import { listedFacts } from "../runtime/model-files/model-list.js";
 import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import { writeConfigJson } from "../runtime/models/families.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { createPageHandler, type PageHandler } from "../server/page/page-handler.js";
-import { openPageModels, type PageModel } from "../server/page/page-models.js";
+import { openPageModels, type PageFormat, type PageModel } from "../server/page/page-models.js";
 import { type NamedModel, openModelSource } from "./hub-model.js";
 
 /** Folder of the built page. Compiled to dist/bin/; the page is in dist/app. */
@@ -27,30 +28,55 @@ export function checkPageName(name: string): string {
   throw new VitrineError("usage/models", text, { details: { name } });
 }
 
-/** The weights as they are, or converted to the dtype that visitors download. */
-function servedFiles(
-  path: string,
-  dtype: WeightDtype | undefined,
-  model: StoredModel,
-): Pick<PageModel, "weights" | "config" | "dtype"> {
-  const weights = statSync(path).isDirectory() ? join(path, WEIGHTS_FILE) : path;
-  if (dtype !== undefined || !weights.endsWith(".safetensors") || !existsSync(weights)) {
-    const files = convertModel(model, dtype ?? model.dtype);
-    const config = new TextDecoder().decode(files.get(CONFIG_FILE));
-    return { weights: files.get(WEIGHTS_FILE) as Uint8Array, config, dtype: dtype ?? model.dtype };
-  }
-  const config = writeConfigJson(model.config, model.labels);
-  return { weights, config, dtype: model.dtype };
+type ServedFiles = Pick<PageModel, "weights" | "config" | "dtype" | "also">;
+
+/** The first format as model.safetensors, the others beside it. */
+function convertedFiles(model: StoredModel, [main, ...others]: readonly [WeightDtype, ...WeightDtype[]]) {
+  const files = convertModel(model, main);
+  const config = new TextDecoder().decode(files.get(CONFIG_FILE));
+  const also = others.map((dtype) => {
+    const weights = convertModel(model, dtype).get(WEIGHTS_FILE) as Uint8Array;
+    return { dtype, file: offeredFile(dtype, main), weights };
+  });
+  return { weights: files.get(WEIGHTS_FILE) as Uint8Array, config, dtype: main, also };
 }
 
-/** Reads the model, so that an unusable one is refused now and not in the visitor's browser. */
+/** The other formats that a folder's own config.json offers, as far as their files are there. */
+function formatsBeside(folder: string): PageFormat[] {
+  const path = join(folder, CONFIG_FILE);
+  if (!existsSync(path)) return [];
+  return offeredFiles(readFileSync(path, "utf8"))
+    .filter(({ file }) => file !== WEIGHTS_FILE && existsSync(join(folder, file)))
+    .map(({ dtype, file, sha256 }) => ({
+      dtype: dtype as WeightDtype,
+      file,
+      weights: join(folder, file),
+      ...(sha256 !== undefined && { sha256 }),
+    }));
+}
+
+/** The weights as they are, or converted to the formats that visitors download. */
+function servedFiles(path: string, dtypes: readonly WeightDtype[], model: StoredModel): ServedFiles {
+  const [main = model.dtype, ...others] = dtypes;
+  const isFolder = statSync(path).isDirectory();
+  const weights = isFolder ? join(path, WEIGHTS_FILE) : path;
+  if (dtypes.length > 0 || !weights.endsWith(".safetensors") || !existsSync(weights))
+    return convertedFiles(model, [main, ...others]);
+  const config = writeConfigJson(model.config, model.labels);
+  return { weights, config, dtype: model.dtype, also: isFolder ? formatsBeside(path) : [] };
+}
+
+/**
+ * Reads the model, so that an unusable one is refused now and not in the visitor's browser. `dtypes`: the formats that
+ * visitors may choose from; none: those of its folder.
+ */
 export async function openPageModel(
   { name, path }: NamedModel,
-  dtype: WeightDtype | undefined,
+  dtypes: readonly WeightDtype[],
 ): Promise<PageModel> {
   const source = await openModelSource(path);
   const model = await readModel(source);
-  const files = servedFiles(source.path, dtype, model);
+  const files = servedFiles(source.path, dtypes, model);
   return { ...listedFacts(name, model, files.dtype), ...files };
 }
 
@@ -66,7 +92,7 @@ export async function openPage(
   dtype: WeightDtype | undefined,
 ): Promise<OpenedPage> {
   const read: PageModel[] = [];
-  for (const named of models) read.push(await openPageModel(named, dtype));
+  for (const named of models) read.push(await openPageModel(named, dtype === undefined ? [] : [dtype]));
   const { files, close } = await openPageModels(read);
   return { handle: createPageHandler(APP, files), close };
 }

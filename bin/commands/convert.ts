@@ -2,7 +2,6 @@
 
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
-import { quote, VitrineError } from "../../runtime/errors.js";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
 import {
   convertModel,
@@ -15,7 +14,7 @@ import { readModel, type StoredModel } from "../../runtime/model-files/stored-mo
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, withExamples } from "../command-line.js";
 import { openModelSource } from "../hub-model.js";
-import { dtypeOption, modelOption, parseDtype } from "../model-options.js";
+import { dtypeOption, modelOption, parseOffered } from "../model-options.js";
 import { checkFolderOut, sizeText, writeFolderOut } from "../write-output.js";
 
 interface ConvertCommand {
@@ -25,15 +24,6 @@ interface ConvertCommand {
   out: string;
   force?: boolean;
   ema?: boolean;
-}
-
-/** Formats separated by commas. Throws `usage/dtype`. */
-function parseOffered(text: string): WeightDtype[] {
-  const dtypes = text.split(",").map((part) => parseDtype(part.trim()));
-  const wrong = dtypes.find((dtype) => !OFFERED_DTYPES.includes(dtype));
-  if (wrong === undefined) return dtypes;
-  const message = `--also got "${quote(text)}"; allowed: f32, f16, int8, separated by commas`;
-  throw new VitrineError("usage/dtype", message, { details: { flag: "--also", got: text } });
 }
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
@@ -76,7 +66,7 @@ export function configureConvert(command: Command): void {
     .option(
       "--also <dtypes>",
       "further formats beside it, from which a page downloads one by the visitor's connection: f32, f16, int8",
-      parseOffered,
+      (text: string) => parseOffered("--also", text),
     )
     .requiredOption("--out <folder>", "model folder to write")
     .option("--ema", "take the moving average from a PyTorch training checkpoint")

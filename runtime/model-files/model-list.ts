@@ -24,6 +24,8 @@ export interface ListedModel extends ListedFacts {
   bytes: number;
   /** SHA-256 of the weights, in hexadecimal digits. */
   sha256: string;
+  /** The formats that a visitor may choose from, the most exact first; absent where there is one only. */
+  formats?: { dtype: WeightDtype; bytes: number }[];
 }
 
 /** The contents of models.json. */

@@ -6,14 +6,28 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
 import type { ListedModel, ModelList } from "../../runtime/model-files/model-list.js";
+import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { type Body, type Content, type OpenFile, readPieces } from "./content.js";
 
+/** A model's weights in one more format. */
+export interface PageFormat {
+  dtype: WeightDtype;
+  /** Name of the file beside model.safetensors. */
+  file: string;
+  /** Path, or bytes. */
+  weights: string | Uint8Array;
+  /** In hexadecimal digits, where it is known: other weights are refused. */
+  sha256?: string;
+}
+
 /** A model for visitors: what models.json says of it, and its files. */
-export interface PageModel extends Omit<ListedModel, "url" | "bytes" | "sha256"> {
+export interface PageModel extends Omit<ListedModel, "url" | "bytes" | "sha256" | "formats"> {
   /** Path of the weights, which are served as model.safetensors, or their bytes. */
   weights: string | Uint8Array;
   /** Text of config.json, read or derived. */
   config: string;
+  /** The same weights in other formats, among which visitors may choose. */
+  also?: readonly PageFormat[];
 }
 
 export interface PageModels {
@@ -25,12 +39,13 @@ export interface PageModels {
 }
 
 interface OpenedWeights {
-  body: OpenFile;
+  body: Body;
+  bytes: number;
   /** In hexadecimal digits. */
   sha256: string;
 }
 
-async function openWeights(path: string): Promise<OpenedWeights> {
+async function openFile(path: string): Promise<{ body: OpenFile; sha256: string }> {
   const handle = await open(path).catch((cause: unknown) => {
     const text = `${quote(path)} cannot be opened (${(cause as NodeJS.ErrnoException).code})`;
     throw new VitrineError("file/unreadable", text, { cause, details: { path } });
@@ -59,15 +74,37 @@ function json(text: string): Content {
   };
 }
 
-/** config.json with the size and the SHA-256 of the weights, by which the library finds damage on the way. */
-function withChecksum(config: string, dtype: string, bytes: number, sha256: string): string {
-  const offered = { [dtype]: { file: WEIGHTS_FILE, bytes, sha256 } };
-  return JSON.stringify({ ...JSON.parse(config), weight_files: offered });
+async function openWeights(weights: string | Uint8Array): Promise<OpenedWeights> {
+  if (typeof weights !== "string") {
+    const sha256 = createHash("sha256").update(weights).digest("hex");
+    return { body: weights, bytes: weights.length, sha256 };
+  }
+  const { body, sha256 } = await openFile(weights);
+  return { body, bytes: body.size, sha256 };
+}
+
+interface OpenedFormat extends OpenedWeights {
+  dtype: WeightDtype;
+  file: string;
+}
+
+/** Throws `weights/checksum` for a file that is another one than its folder's config.json says. */
+function checkSum({ file, weights, sha256: expected }: PageFormat, found: string): void {
+  if (expected === undefined || expected === found) return;
+  const where = typeof weights === "string" ? weights : file;
+  const text = `${quote(where)}: its SHA-256 is ${found}, but config.json beside it has ${expected}`;
+  throw new VitrineError("weights/checksum", text, { details: { path: where, found, expected } });
+}
+
+/** config.json with the sizes and the SHA-256 of the weights, by which the library chooses, and finds damage on the way. */
+function withFormats(config: string, formats: readonly OpenedFormat[]): string {
+  const offered = formats.map(({ dtype, file, bytes, sha256 }) => [dtype, { file, bytes, sha256 }] as const);
+  return JSON.stringify({ ...JSON.parse(config), weight_files: Object.fromEntries(offered) });
 }
 
 /**
  * Opens the weights and reads them once for their SHA-256. Nothing else of a model's folder is served. Throws
- * `file/unreadable`.
+ * `file/unreadable` and `weights/checksum`.
  */
 export async function openPageModels(models: readonly PageModel[]): Promise<PageModels> {
   const files = new Map<string, Content>();
@@ -75,22 +112,21 @@ export async function openPageModels(models: readonly PageModel[]): Promise<Page
   const list: ListedModel[] = [];
   const close = async () => void (await Promise.all(handles.map((handle) => handle.close())));
   try {
-    for (const { weights, config, ...facts } of models) {
+    for (const { weights, config, also = [], ...facts } of models) {
       const url = `models/${encodeURIComponent(facts.name)}/`;
-      let body: Body;
-      let sha256: string;
-      if (typeof weights === "string") {
-        const opened = await openWeights(weights);
-        ({ body, sha256 } = opened);
-        handles.push(opened.body.handle);
-      } else {
-        body = weights;
-        sha256 = createHash("sha256").update(weights).digest("hex");
+      const formats: OpenedFormat[] = [];
+      for (const format of [{ dtype: facts.dtype, file: WEIGHTS_FILE, weights }, ...also]) {
+        const opened = await openWeights(format.weights);
+        if ("handle" in opened.body) handles.push(opened.body.handle);
+        checkSum(format, opened.sha256);
+        formats.push({ ...opened, dtype: format.dtype, file: format.file });
+        const { body, sha256: digest } = opened;
+        files.set(url + format.file, { type: "application/octet-stream", digest, body });
       }
-      const bytes = "handle" in body ? body.size : body.length;
-      files.set(url + CONFIG_FILE, json(withChecksum(config, facts.dtype, bytes, sha256)));
-      files.set(url + WEIGHTS_FILE, { type: "application/octet-stream", digest: sha256, body });
-      list.push({ ...facts, url, bytes, sha256 });
+      files.set(url + CONFIG_FILE, json(withFormats(config, formats)));
+      const [{ bytes, sha256 }] = formats as [OpenedFormat];
+      const chosen = formats.map(({ dtype, bytes }) => ({ dtype, bytes })).sort((a, b) => b.bytes - a.bytes);
+      list.push({ ...facts, url, bytes, sha256, ...(also.length > 0 && { formats: chosen }) });
     }
   } catch (error) {
     await close();

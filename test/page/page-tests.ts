@@ -19,8 +19,15 @@ export interface PageTools {
   errors: string[];
 }
 
-/** Registers what `register` does, and runs it; skipped where there is no Chromium. `config` is the model's. */
-export function pageTests(register: (tools: PageTools) => void, config?: DeitConfig): void {
+/**
+ * Registers what `register` does, and runs it; skipped where there is no Chromium. `config` is the model's, `flags` are
+ * more of `vitrine client`.
+ */
+export function pageTests(
+  register: (tools: PageTools) => void,
+  config?: DeitConfig,
+  flags: readonly string[] = [],
+): void {
   const executable = findChromium();
   if (!executable) {
     console.log("skipped: needs chromium");
@@ -32,7 +39,7 @@ export function pageTests(register: (tools: PageTools) => void, config?: DeitCon
   let address: string;
   const errors: string[] = [];
   test.before(async () => {
-    server = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0");
+    server = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0", ...flags);
     [browser, address] = await Promise.all([launchChromium(executable, CAMERA), addressOf(server)]);
   });
   test.after(async () => {

@@ -20,7 +20,8 @@ export function deviceName({ device, threads, adapter }: ModelCard): string {
 }
 
 /** The button that opens the settings: `deit_tiny, 22.9 MB, CPU, 2 threads`. */
-export function modelLine(card: ModelCard, { bytes }: ModelChoice): string {
+export function modelLine(card: ModelCard, { bytes: only, formats }: ModelChoice): string {
+  const bytes = formats ? formats.find(({ dtype }) => dtype === card.dtype)?.bytes : only;
   return [card.name, ...(bytes === undefined ? [] : [megabytes(bytes)]), deviceName(card)].join(" · ");
 }
 

@@ -109,12 +109,16 @@ async function load(
       fraction: total === undefined ? undefined : Math.min(1, loaded / total),
       detail: total === undefined ? megabytes(loaded) : `${megabytes(loaded)} of ${megabytes(total)}`,
     });
-  showDownload(0, model.bytes);
+  const bytes = model.formats
+    ? model.formats.find(({ dtype }) => dtype === settings.dtype)?.bytes
+    : model.bytes;
+  showDownload(0, bytes);
   const classifier = await create({
     model: model.url.startsWith("hf:") ? model.url : new URL(model.url, document.baseURI),
     device: settings.device,
     dtype: settings.dtype,
-    ...(model.sha256 === undefined ? {} : { sha256: model.sha256 }),
+    // Of several formats, the model's config.json has the checksum of each.
+    ...(model.sha256 === undefined || model.formats ? {} : { sha256: model.sha256 }),
     signal,
     onKernels: ({ made, wanted }) =>
       show({
@@ -124,7 +128,7 @@ async function load(
         detail: `${made} of ${wanted} kernels`,
       }),
     onMoved: (card) => show({ kind: "ready", card, model }),
-    onProgress: ({ loaded, total }) => showDownload(loaded, total ?? model.bytes),
+    onProgress: ({ loaded, total }) => showDownload(loaded, total ?? bytes),
   });
   show({ kind: "ready", card: classifier.card, model });
   return classifier;

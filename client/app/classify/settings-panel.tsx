@@ -29,6 +29,16 @@ const DTYPES: readonly { value: Settings["dtype"]; label: string }[] = [
   { value: "int8", label: "int8: a quarter of the file" },
 ];
 
+/** What the server has, or what the browser can make of its one file. */
+function weightsOf({ formats }: Partial<ModelChoice> = {}) {
+  if (!formats) return DTYPES;
+  const offered = formats.map(({ dtype, bytes }) => ({
+    value: dtype as Settings["dtype"],
+    label: `${dtype}, ${megabytes(bytes)}`,
+  }));
+  return [{ value: "auto" as const, label: "What the connection allows" }, ...offered];
+}
+
 interface SettingsPanelProps {
   page: PageState;
   models: readonly ModelChoice[];
@@ -144,9 +154,9 @@ function ModelFields({ models, settings, change }: ModelFieldsProps) {
   const wrong = useSignal("");
   const chosen = settings.model ?? models[0];
   const listed = chosen === undefined || models.some(({ url }) => url === chosen.url);
-  const options = [...models, ...(listed ? [] : [chosen])].map(({ name, url, dtype, bytes }) => ({
+  const options = [...models, ...(listed ? [] : [chosen])].map(({ name, url, dtype, bytes, formats }) => ({
     value: url,
-    label: [name, dtype, bytes === undefined ? undefined : megabytes(bytes)].filter(Boolean).join(", "),
+    label: [name, ...(formats ? [] : [dtype, bytes && megabytes(bytes)])].filter(Boolean).join(", "),
   }));
   return (
     <>
@@ -172,7 +182,7 @@ function ModelFields({ models, settings, change }: ModelFieldsProps) {
       />
       <Select
         label="Weights"
-        options={DTYPES}
+        options={weightsOf(chosen)}
         value={settings.dtype}
         choose={(dtype) => change({ ...settings, dtype })}
       />

@@ -11,6 +11,8 @@ export interface ModelChoice {
   dtype?: string;
   /** Of its weights, in hexadecimal digits. */
   sha256?: string;
+  /** The formats that the server has its weights in, where there are several. */
+  formats?: readonly { dtype: string; bytes: number }[];
 }
 
 function isListed(value: unknown): value is ModelChoice {
