@@ -1,12 +1,14 @@
 // Faults: decode threads, servers and trainers killed at random moments; every sample must still reach the optimizer
 // exactly once, in order. `npm run faults -- [N] [--seed S]`: N faults (50), divided among the scenarios.
 // Exits 1 where a batch or a weight differs. `npm run faults -- serve`: hostile requests to an inference server, with
-// `--only TEXT` those whose name contains TEXT.
+// `--only TEXT` those whose name contains TEXT. `npm run faults -- ranks [--kills N] [--seed S]`: ranks of a training in
+// four processes, killed N times (20).
 
 import { parseArgs } from "node:util";
 import { createDataSet } from "../data/synthetic-data-set.js";
 import { attackServer } from "../serving/hostile/program.js";
 import { createChance } from "./chance.js";
+import { killRanks } from "./ranks.js";
 import { divided, SCENARIOS, STREAM_SCENARIOS } from "./scenarios.js";
 
 const { values, positionals } = parseArgs({
@@ -14,13 +16,15 @@ const { values, positionals } = parseArgs({
   options: {
     seed: { type: "string", default: String(Date.now() % 100_000) },
     only: { type: "string", default: "" },
+    kills: { type: "string", default: "20" },
   },
 });
 if (positionals[0] === "serve") {
   await attackServer(values.only);
   process.exit();
 }
-const total = Number(positionals[0] ?? 50);
+const isOfRanks = positionals[0] === "ranks";
+const total = Number(isOfRanks ? values.kills : (positionals[0] ?? 50));
 const seed = Number(values.seed);
 if (!(Number.isInteger(total) && total >= 1 && Number.isInteger(seed))) {
   process.stderr.write("faults: give a number of faults, and --seed a whole number\n");
@@ -28,6 +32,10 @@ if (!(Number.isInteger(total) && total >= 1 && Number.isInteger(seed))) {
 }
 
 process.stdout.write(`${total} faults, seed ${seed}\n`);
+if (isOfRanks) {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  process.exit((await killRanks(total, createChance(seed), say)) ? 0 : 1);
+}
 const set = createDataSet(40);
 const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
 const counts = divided(total, SCENARIOS.length);

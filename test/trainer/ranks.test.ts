@@ -1,21 +1,16 @@
 // Ranks: a run in several processes ends with the weights of one process, bit for bit, however many there are and whatever
 // becomes of them on the way.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { freePort } from "../../bin/child-command.js";
-import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
-import { tinyConfig, writeTinyModel } from "./tiny-model.js";
+import { createRankedRun, type RankedRun } from "./ranked-run.js";
 import { reachStep, readMetrics, startTrainer, type TrainerProcess } from "./trainer-process.js";
 
 interface Context {
-  set: SyntheticDataSet;
-  folder: string;
-  model: string;
-  teacher: string;
+  ranked: RankedRun;
   /** The run of one process. */
   expected: Run;
 }
@@ -30,34 +25,15 @@ interface Run {
 const test = suite<Context>("ranks");
 
 const STEPS = 24;
-const PIECES = 4;
 
-/** With a teacher, an average, mixing, stochastic depth and clipping; an epoch has 9 steps. */
-function flags({ set, folder, model, teacher }: Context, run: string): string[] {
-  return [
-    ...["--data", set.path, "--val", set.path, "--out", join(folder, run)],
-    ...["--model", join(model, "config.json"), "--teacher", teacher, "--distillation", "hard"],
-    ...["--steps", `${STEPS}`, "--batch-size", "8", "--pieces", `${PIECES}`, "--lr", "0.1"],
-    ...["--warmup-epochs", "1", "--seed", "7", "--drop-path", "0.3", "--clip-grad", "0.5"],
-    ...["--checkpoint-every", "5", "--workers", "0", "--threads", "1", "--device", "wasm"],
-  ];
-}
-
-function readRun({ folder }: Context, name: string): Run {
-  const last = (file: string) => join(folder, name, "last", file);
-  const hex = (file: string) => readFileSync(last(file)).toString("hex");
-  const files = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"].map((file) => [
-    file,
-    hex(file),
-  ]);
-  const state = JSON.parse(readFileSync(last("state.json"), "utf8"));
-  const metrics = readMetrics(join(folder, name)).map(
+function readRun({ ranked }: Context, name: string): Run {
+  const state = JSON.parse(readFileSync(join(ranked.folder, name, "last/state.json"), "utf8"));
+  const metrics = readMetrics(join(ranked.folder, name)).map(
     // What is measured by the clock.
     ({ images_per_second: _speed, data_wait: _wait, ...row }) => row,
   );
-  const owed = state.owedValidation;
-  assert.is(owed, null);
-  return { files: Object.fromEntries(files), state, metrics };
+  assert.is(state.owedValidation, null);
+  return { files: ranked.digests(name), state, metrics };
 }
 
 async function finish(trainer: TrainerProcess): Promise<void> {
@@ -65,33 +41,23 @@ async function finish(trainer: TrainerProcess): Promise<void> {
 }
 
 function expectSame(found: Run, { files, state, metrics }: Run): void {
-  for (const [file, bytes] of Object.entries(files))
-    assert.ok(found.files[file] === bytes, `${file} differs`);
+  assert.equal(found.files, files);
   assert.equal(found.state, state);
   assert.equal(found.metrics, metrics);
 }
 
 test.before(async (context) => {
-  context.set = createDataSet(75);
-  context.folder = mkdtempSync(join(tmpdir(), "vitrine-ranks-"));
-  const labels = ["cat", "dog", "emu"];
-  const sizes = { classes: labels.length };
-  context.model = await writeTinyModel(join(context.folder, "sizes"), tinyConfig(sizes), labels, 0);
-  const teacher = tinyConfig({ ...sizes, distilled: false });
-  context.teacher = await writeTinyModel(join(context.folder, "teacher"), teacher, labels, 3);
-  await finish(startTrainer(flags(context, "one")));
+  context.ranked = await createRankedRun();
+  await context.ranked.trainAlone("one", STEPS);
   context.expected = readRun(context, "one");
 });
 
-test.after(({ set, folder }) => {
-  set.remove();
-  rmSync(folder, { recursive: true, force: true });
-});
+test.after(({ ranked }) => ranked.remove());
 
 for (const processes of [2, 4])
   test(`${processes} processes end with the weights of one`, async (context) => {
     const name = `processes-${processes}`;
-    await finish(startTrainer([...flags(context, name), "--processes", `${processes}`]));
+    await finish(startTrainer([...context.ranked.flags(name, STEPS), "--processes", `${processes}`]));
     expectSame(readRun(context, name), context.expected);
   });
 
@@ -101,7 +67,7 @@ interface Ranks {
   start(rank: number): TrainerProcess;
 }
 
-async function startRanks(context: Context, run: string, ...more: string[]): Promise<Ranks> {
+async function startRanks({ ranked }: Context, run: string, ...more: string[]): Promise<Ranks> {
   const place = [
     "--world",
     "4",
@@ -111,7 +77,7 @@ async function startRanks(context: Context, run: string, ...more: string[]): Pro
     "20",
     ...more,
   ];
-  const start = (rank: number) => startTrainer([...flags(context, run), "--rank", `${rank}`, ...place]);
+  const start = (rank: number) => startTrainer([...ranked.flags(run, STEPS), "--rank", `${rank}`, ...place]);
   return { first: start(0), others: [1, 2, 3].map(start), start };
 }
 
@@ -123,7 +89,7 @@ const kill = async ({ process, ended }: TrainerProcess): Promise<void> => {
 test("ranks that are killed and come back change no bit", async (context) => {
   const { first, others, start } = await startRanks(context, "killed", "--wait-for-ranks", "120");
   for (const [at, step] of [3, 9, 16].entries()) {
-    await reachStep(first, join(context.folder, "killed"), step);
+    await reachStep(first, join(context.ranked.folder, "killed"), step);
     await kill(others[at]);
     others[at] = start(at + 1);
   }
@@ -134,7 +100,7 @@ test("ranks that are killed and come back change no bit", async (context) => {
 
 test("where ranks stay away, two go on as four", async (context) => {
   const { first, others } = await startRanks(context, "fewer", "--wait-for-ranks", "4");
-  await reachStep(first, join(context.folder, "fewer"), 5);
+  await reachStep(first, join(context.ranked.folder, "fewer"), 5);
   await Promise.all([others[1], others[2]].map(kill));
   for (const one of [first, others[0]]) await finish(one);
   assert.match(first.output(), /2 ranks from step \d+ on/);
@@ -143,7 +109,7 @@ test("where ranks stay away, two go on as four", async (context) => {
 
 test("the process that keeps the run is killed, and continues with the state that the others have", async (context) => {
   const ranks = await startRanks(context, "kept", "--wait-for-ranks", "120", "--resume-if-any");
-  await reachStep(ranks.first, join(context.folder, "kept"), 8);
+  await reachStep(ranks.first, join(context.ranked.folder, "kept"), 8);
   await kill(ranks.first);
   const again = ranks.start(0);
   for (const one of [again, ...ranks.others]) await finish(one);
