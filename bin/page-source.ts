@@ -86,13 +86,18 @@ export interface OpenedPage {
   close(): Promise<void>;
 }
 
-/** The page for a server that has other paths, too. Throws as `openPageModels` does. */
+/**
+ * The page for an inference server. Visitors compute on the server, or in their browsers with the models that they may
+ * download: none, where the server asks for a token. Throws as `openPageModels` does.
+ */
 export async function openPage(
   models: readonly NamedModel[],
   dtype: WeightDtype | undefined,
+  { token }: { token: boolean },
 ): Promise<OpenedPage> {
   const read: PageModel[] = [];
-  for (const named of models) read.push(await openPageModel(named, dtype === undefined ? [] : [dtype]));
-  const { files, close } = await openPageModels(read);
+  const dtypes = dtype === undefined ? [] : [dtype];
+  for (const named of token ? [] : models) read.push(await openPageModel(named, dtypes));
+  const { files, close } = await openPageModels(read, { token });
   return { handle: createPageHandler(APP, files), close };
 }

@@ -119,7 +119,9 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   const served = await servedModels(flags);
   const { origin } = served;
   const named = served.named.map(({ name }) => name);
-  const page = flags.page ? await openPage(served.named, flags.dtype) : undefined;
+  const page = flags.page
+    ? await openPage(served.named, flags.dtype, { token: flags.tokenFile !== undefined })
+    : undefined;
   const pictures = await createPictureThreads({
     threads: flags.decodeThreads ?? defaultDecodeThreads(availableParallelism()),
     maxPixels: flags.maxPixels,

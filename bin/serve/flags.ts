@@ -191,7 +191,10 @@ function addServerFlags(command: Command): void {
         .choices(["first", "loaded"])
         .default("first"),
     )
-    .option("--page", "show the page at the HTTP address; its visitors download the models of --model")
+    .option(
+      "--page",
+      "show the page at the HTTP address; visitors compute here, or download the models of --model, unless there is a token",
+    )
     .addOption(repeatable("--cors-origin <origin>", "origin whose pages may call, or *; repeatable"))
     .addOption(
       whole(
@@ -271,22 +274,11 @@ export function addServeFlags(command: Command, device: readonly Option[]): void
   ]);
 }
 
-/** A caller that may open the page downloads its models. */
-function checkPageFlags({ http, model, tokenFile }: ServeFlags): void {
-  if (http === "off") throw new VitrineError("usage/command-line", "--page needs an HTTP address (--http)");
-  if (model.length === 0)
-    throw new VitrineError("usage/command-line", "--page needs --model: it offers no models of a repository");
-  if (tokenFile !== undefined)
-    throw new VitrineError(
-      "usage/command-line",
-      "--page lets everyone download the models, --token-file asks for a token: use one of them, or vitrine client",
-    );
-}
-
 /** Throws `usage/command-line` for flags that need another one, or exclude one. */
 export function checkServeFlags(flags: ServeFlags): void {
   const { loadModel, modelControl, modelRepository } = flags;
-  if (flags.page) checkPageFlags(flags);
+  if (flags.page && flags.http === "off")
+    throw new VitrineError("usage/command-line", "--page needs an HTTP address (--http)");
   if (loadModel.length > 0 && modelControl !== "explicit")
     throw new VitrineError("usage/command-line", "--load-model needs --model-control explicit");
   if (modelControl === "explicit" && modelRepository === undefined)

@@ -30,7 +30,10 @@ export interface ListedModel extends ListedFacts {
 
 /** The contents of models.json. */
 export interface ModelList {
+  /** Those that visitors may download. */
   models: ListedModel[];
+  /** Where the page is shown by an inference server, which computes as well; `token`: whether it asks for one. */
+  server?: { token: boolean };
 }
 
 export function listedFacts(name: string, { config, weights }: StoredModel, dtype: WeightDtype): ListedFacts {

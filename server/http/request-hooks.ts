@@ -62,6 +62,8 @@ function refuseForeignNames({ headers: { host } }: FastifyRequest, corsOrigins: 
   );
 }
 
+const isReading = ({ method }: FastifyRequest): boolean => method === "GET" || method === "HEAD";
+
 export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptions): void {
   const { access, corsOrigins, isLocal, maxMessageBytes, page, failed, isDraining } = options;
   const budget = new BodyBudget(BODIES * maxMessageBytes);
@@ -71,7 +73,9 @@ export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptio
     if (isLocal) refuseForeignNames(request, corsOrigins);
     refuseForeignPages(request, corsOrigins);
     const { scope = "infer" } = request.routeOptions.config as { scope?: Scope };
-    const caller = access?.require(scope, request.headers.authorization, request.ip);
+    // What has no route may be a file of the page, in which a visitor enters the token.
+    const isPage = page !== undefined && request.is404 && isReading(request);
+    const caller = isPage ? undefined : access?.require(scope, request.headers.authorization, request.ip);
     nameCaller(request, caller ?? clientOfAddress(request.ip));
   });
   app.addHook("preParsing", async (request, reply, payload) => {
@@ -110,8 +114,7 @@ export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptio
       "protocol/not-found",
       `no ${request.method} "${url}"; see /openapi.json for what there is`,
     );
-    if (!page || (request.method !== "GET" && request.method !== "HEAD"))
-      return sendError(reply, missing, maxMessageBytes);
+    if (!page || !isReading(request)) return sendError(reply, missing, maxMessageBytes);
     reply.hijack();
     page(request.raw, reply.raw, () => {
       const { status, body } = errorAnswer(missing, maxMessageBytes);

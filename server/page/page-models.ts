@@ -103,10 +103,13 @@ function withFormats(config: string, formats: readonly OpenedFormat[]): string {
 }
 
 /**
- * Opens the weights and reads them once for their SHA-256. Nothing else of a model's folder is served. Throws
+ * `server`: the inference server that shows the page. Opens the weights and reads them once for their SHA-256. Nothing else of a model's folder is served. Throws
  * `file/unreadable` and `weights/checksum`.
  */
-export async function openPageModels(models: readonly PageModel[]): Promise<PageModels> {
+export async function openPageModels(
+  models: readonly PageModel[],
+  server?: ModelList["server"],
+): Promise<PageModels> {
   const files = new Map<string, Content>();
   const handles: FileHandle[] = [];
   const list: ListedModel[] = [];
@@ -132,6 +135,7 @@ export async function openPageModels(models: readonly PageModel[]): Promise<Page
     await close();
     throw error;
   }
-  files.set("models.json", json(JSON.stringify({ models: list } satisfies ModelList)));
-  return { list: { models: list }, files, close };
+  const offer: ModelList = { models: list, ...(server && { server }) };
+  files.set("models.json", json(JSON.stringify(offer)));
+  return { list: offer, files, close };
 }

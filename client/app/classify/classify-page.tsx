@@ -7,9 +7,9 @@ import { Announcer } from "../design/announcer.js";
 import { Button } from "../design/button.js";
 import { Masthead } from "../design/masthead.js";
 import { listenForArrivals } from "../exchange/arrivals.js";
-import type { ModelChoice } from "../exchange/model-list.js";
+import type { ModelOffer } from "../exchange/model-list.js";
 import { Collection } from "./collection.js";
-import { deviceLine, fallbackLine, modelLine, splitSynonyms } from "./display-text.js";
+import { deviceLine, fallbackLine, modelLine, privacyLine, splitSynonyms } from "./display-text.js";
 import type { PageState } from "./page-state.js";
 import { Placard } from "./placard.js";
 import { SettingsPanel } from "./settings-panel.js";
@@ -49,10 +49,10 @@ function announcement({ session, pictures, refusal, camera, fetching }: PageStat
 
 interface ClassifyPageProps {
   page: PageState;
-  models: readonly ModelChoice[];
+  offer: ModelOffer;
 }
 
-export function ClassifyPage({ page, models }: ClassifyPageProps) {
+export function ClassifyPage({ page, offer }: ClassifyPageProps) {
   const { session, pictures } = page;
   const model = session.state.value;
   const many =
@@ -98,7 +98,7 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
       </main>
       <footer class="footnote">
         <p>
-          Pictures stay on this device: they are decoded and looked at here, in this page.{" "}
+          <span id="privacy-line">{privacyLine(model.kind === "ready" ? model.card : undefined)}</span>{" "}
           {model.kind === "ready" && (
             <span id="device-line" title={model.card.deviceDescription}>
               {deviceLine(model.card)}
@@ -109,7 +109,7 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
           {model.kind === "ready" && model.card.fallback && fallbackLine(model.card.fallback)}
         </p>
       </footer>
-      <SettingsPanel page={page} models={models} />
+      <SettingsPanel page={page} offer={offer} />
     </>
   );
 }

@@ -42,8 +42,17 @@ export function downloadFacts({ download }: ModelCard): string {
   return facts.join("; ");
 }
 
+/** What becomes of pictures. */
+export function privacyLine(card: ModelCard | undefined): string {
+  if (card?.device !== "remote")
+    return "Pictures stay on this device: they are decoded and looked at here, in this page.";
+  const side = card.imageSize;
+  return `Pictures are decoded here, in this page. The ${side} × ${side} pixels that the model sees of each go to this page's server, the file does not.`;
+}
+
 /** Where the model runs; follows the sentence on privacy. */
 export function deviceLine({ device, adapter }: ModelCard): string {
+  if (device === "remote") return "The model runs on the server.";
   if (device === "wasm") return "The model runs on the CPU.";
   if (adapter?.software) return `The model runs on ${adapter.name}, which computes on the CPU.`;
   return "The model runs on the graphics card.";

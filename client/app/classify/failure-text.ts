@@ -68,6 +68,11 @@ export function modelFailure(error: unknown): Failure {
   if (!navigator.onLine) return { line, advice: "This device is offline. Try again when it is connected." };
   if (code === "network/unreachable")
     return { line, advice: `${sentence(text)} Check the connection, then try again.` };
+  if (code === "network/unauthenticated")
+    return {
+      line: "This server asks for a token.",
+      advice: "Enter it under “Model and device”. It is kept in this page alone, until the page is closed.",
+    };
   if (code === "model/no-model")
     return { line: "There is no model at this address.", advice: "Check it, or choose another model." };
   // What exactly is wrong with the files helps only those who put them there: the console has it.

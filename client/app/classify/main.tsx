@@ -10,7 +10,7 @@ import "./collection.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { clearCache, createClassifier } from "../../browser/index.js";
-import { fetchModelList, type ModelChoice } from "../exchange/model-list.js";
+import { fetchModelOffer, type ModelOffer } from "../exchange/model-list.js";
 import { keepPage } from "../service-worker/update-notice.js";
 import { ClassifyPage } from "./classify-page.js";
 import { PageState } from "./page-state.js";
@@ -22,17 +22,17 @@ if (!root) throw new Error("index.html lacks #app");
 const device = (new URLSearchParams(location.search).get("device") ?? "auto") as Settings["device"];
 const page = new PageState({ createClassifier, clearCache }, { device, dtype: "auto" });
 
-const models = signal<readonly ModelChoice[]>([]);
+const offer = signal<ModelOffer>({ models: [] });
 // Where the list cannot be fetched, the session says so.
-fetchModelList(AbortSignal.timeout(60_000)).then(
-  (list) => {
-    models.value = list;
+fetchModelOffer(AbortSignal.timeout(60_000)).then(
+  (fetched) => {
+    offer.value = fetched;
   },
   () => {},
 );
 
 function App() {
-  return <ClassifyPage page={page} models={models.value} />;
+  return <ClassifyPage page={page} offer={offer.value} />;
 }
 
 render(<App />, root);

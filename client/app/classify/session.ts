@@ -5,7 +5,7 @@ import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals
 import type { Classifier, ClassifierOptions, ModelCard } from "../../browser/contract.js";
 import type { Failure } from "../design/notice.js";
 import { megabytes } from "../design/numbers.js";
-import { fetchModelList, type ModelChoice } from "../exchange/model-list.js";
+import { fetchModelOffer, type ModelChoice } from "../exchange/model-list.js";
 import { modelFailure } from "./failure-text.js";
 
 /** `createClassifier` of vitrine/browser. */
@@ -17,6 +17,8 @@ export interface Settings {
   device: NonNullable<ClassifierOptions["device"]>;
   /** What the weights are kept in; `auto` as the file has them. */
   dtype: NonNullable<ClassifierOptions["dtype"]>;
+  /** For the page's own server; kept here alone. */
+  token?: string;
 }
 
 export type SessionState =
@@ -100,8 +102,10 @@ async function load(
   show: (state: SessionState) => void,
   signal: AbortSignal,
 ): Promise<Classifier> {
-  const model = settings.model ?? (await fetchModelList(signal))[0];
-  if (!model) throw new Error("the server lists no model");
+  const model = settings.model ?? (await fetchModelOffer(signal)).models[0];
+  // A server that offers no model to download computes itself.
+  if (!model || settings.device === "remote")
+    return openOnServer(create, { ...settings, model }, show, signal);
   const showDownload = (loaded: number, total: number | undefined) =>
     show({
       kind: "loading",
@@ -131,5 +135,28 @@ async function load(
     onProgress: ({ loaded, total }) => showDownload(loaded, total ?? bytes),
   });
   show({ kind: "ready", card: classifier.card, model });
+  return classifier;
+}
+
+/** The model of the same name on the page's own server, or its first one. */
+async function openOnServer(
+  create: CreateClassifier,
+  { model, token }: { model: ModelChoice | undefined; token?: string },
+  show: (state: SessionState) => void,
+  signal: AbortSignal,
+): Promise<Classifier> {
+  show({ kind: "loading", label: "Asking the server", fraction: undefined });
+  const classifier = await create({
+    device: "remote",
+    remote: {
+      url: new URL(".", document.baseURI),
+      // One of the Hub or of another address is none of the server's.
+      ...(model?.url.startsWith("models/") && { model: model.name }),
+      ...(token !== undefined && { token }),
+    },
+    signal,
+  });
+  const { card } = classifier;
+  show({ kind: "ready", card, model: { name: card.name, url: "" } });
   return classifier;
 }

@@ -9,7 +9,7 @@ import { LineForm } from "../design/line-form.js";
 import { megabytes, parameterCount } from "../design/numbers.js";
 import { Segmented } from "../design/segmented.js";
 import { Slider } from "../design/slider.js";
-import { cardAddress, enteredModel, type ModelChoice } from "../exchange/model-list.js";
+import { cardAddress, enteredModel, type ModelChoice, type ModelOffer } from "../exchange/model-list.js";
 import { About } from "./about.js";
 import { deviceFacts, downloadFacts, fallbackLine } from "./display-text.js";
 import type { PageState } from "./page-state.js";
@@ -21,6 +21,7 @@ const DEVICES = [
   { value: "webgpu", label: "Graphics card" },
   { value: "wasm", label: "CPU" },
 ] as const;
+const SERVER = { value: "remote", label: "Server" } as const;
 
 const DTYPES: readonly { value: Settings["dtype"]; label: string }[] = [
   { value: "auto", label: "As the file has them" },
@@ -41,10 +42,10 @@ function weightsOf({ formats }: Partial<ModelChoice> = {}) {
 
 interface SettingsPanelProps {
   page: PageState;
-  models: readonly ModelChoice[];
+  offer: ModelOffer;
 }
 
-export function SettingsPanel({ page, models }: SettingsPanelProps) {
+export function SettingsPanel({ page, offer }: SettingsPanelProps) {
   const { session, comparison, pictures } = page;
   const state = session.state.value;
   const rival = comparison.session.value;
@@ -59,7 +60,7 @@ export function SettingsPanel({ page, models }: SettingsPanelProps) {
       }}
     >
       <ModelFields
-        models={models}
+        offer={offer}
         settings={session.settings.value}
         change={(settings) => session.load(settings)}
       />
@@ -83,7 +84,7 @@ export function SettingsPanel({ page, models }: SettingsPanelProps) {
       {rival ? (
         <>
           <ModelFields
-            models={models}
+            offer={offer}
             settings={rival.settings.value}
             change={(settings) => comparison.start(settings)}
           />
@@ -97,7 +98,7 @@ export function SettingsPanel({ page, models }: SettingsPanelProps) {
           <Button
             weight="small"
             id="compare"
-            onClick={() => comparison.start(rivalOf(session.settings.value, models))}
+            onClick={() => comparison.start(rivalOf(session.settings.value, offer))}
           >
             Compare
           </Button>
@@ -136,21 +137,24 @@ function KeptModels({ clear }: { clear(): Promise<void> }) {
   );
 }
 
-/** Another model of the server to compare with; the same in smaller weights where there is one only. */
-function rivalOf(settings: Settings, models: readonly ModelChoice[]): Settings {
+/** Another model to compare with; where there is one only, the same elsewhere or in smaller weights. */
+function rivalOf(settings: Settings, { models }: ModelOffer): Settings {
   const chosen = settings.model?.url ?? models[0]?.url;
   const other = models.find(({ url }) => url !== chosen);
   if (other) return { ...settings, model: other };
+  if (settings.device === "remote") return { ...settings, device: "auto" };
   return { ...settings, dtype: settings.dtype === "int8" ? "float32" : "int8" };
 }
 
 interface ModelFieldsProps {
-  models: readonly ModelChoice[];
+  offer: ModelOffer;
   settings: Settings;
   change(settings: Settings): void;
 }
 
-function ModelFields({ models, settings, change }: ModelFieldsProps) {
+function ModelFields({ offer, settings, change }: ModelFieldsProps) {
+  const { models, server } = offer;
+  const onServer = server !== undefined && (settings.device === "remote" || models.length === 0);
   const wrong = useSignal("");
   const chosen = settings.model ?? models[0];
   const listed = chosen === undefined || models.some(({ url }) => url === chosen.url);
@@ -160,39 +164,60 @@ function ModelFields({ models, settings, change }: ModelFieldsProps) {
   }));
   return (
     <>
-      <Select
-        label="Model"
-        options={options}
-        value={chosen?.url ?? ""}
-        choose={(url) => change({ ...settings, model: models.find((model) => model.url === url) ?? chosen })}
-      />
-      <LineForm
-        label="Or one of the Hugging Face Hub"
-        action="Load"
-        placeholder="facebook/deit-tiny-distilled-patch16-224"
-        name="model"
-        hint={wrong.value || undefined}
-        submit={(text) => {
-          const model = enteredModel(text);
-          wrong.value = model
-            ? ""
-            : "A model is ORG/NAME of the Hugging Face Hub, or the address of its folder.";
-          if (model) change({ ...settings, model });
-        }}
-      />
-      <Select
-        label="Weights"
-        options={weightsOf(chosen)}
-        value={settings.dtype}
-        choose={(dtype) => change({ ...settings, dtype })}
-      />
-      <Segmented
-        label="Device"
-        shown
-        options={DEVICES}
-        value={settings.device}
-        choose={(device) => change({ ...settings, device })}
-      />
+      {options.length > 0 && (
+        <Select
+          label="Model"
+          options={options}
+          value={chosen?.url ?? ""}
+          choose={(url) =>
+            change({ ...settings, model: models.find((model) => model.url === url) ?? chosen })
+          }
+        />
+      )}
+      {onServer && server.token && (
+        <LineForm
+          label="Token of this server"
+          action="Use"
+          placeholder=""
+          name="token"
+          secret
+          hint="Kept in this page alone, until it is closed."
+          submit={(token) => change({ ...settings, token: token.trim() })}
+        />
+      )}
+      {onServer ? null : (
+        <>
+          <LineForm
+            label="Or one of the Hugging Face Hub"
+            action="Load"
+            placeholder="facebook/deit-tiny-distilled-patch16-224"
+            name="model"
+            hint={wrong.value || undefined}
+            submit={(text) => {
+              const model = enteredModel(text);
+              wrong.value = model
+                ? ""
+                : "A model is ORG/NAME of the Hugging Face Hub, or the address of its folder.";
+              if (model) change({ ...settings, model });
+            }}
+          />
+          <Select
+            label="Weights"
+            options={weightsOf(chosen)}
+            value={settings.dtype}
+            choose={(dtype) => change({ ...settings, dtype })}
+          />
+        </>
+      )}
+      {models.length > 0 && (
+        <Segmented
+          label="Device"
+          shown
+          options={server ? [...DEVICES, SERVER] : DEVICES}
+          value={settings.device}
+          choose={(device) => change({ ...settings, device })}
+        />
+      )}
     </>
   );
 }
@@ -206,9 +231,16 @@ interface FactsProps {
 function Facts({ card, model, classification }: FactsProps) {
   const address = cardAddress(model);
   const facts: [term: string, value: string | string[]][] = [
-    ["Weights", `${parameterCount(card.parameters)}, ${card.dtype}`],
-    ["Download", downloadFacts(card)],
-    ["Memory", megabytes(card.memoryBytes)],
+    [
+      "Weights",
+      [parameterCount(card.parameters), card.dtype].filter((fact) => fact !== "unknown").join(", "),
+    ],
+    ...(card.device === "remote"
+      ? []
+      : ([
+          ["Download", downloadFacts(card)],
+          ["Memory", megabytes(card.memoryBytes)],
+        ] satisfies [string, string][])),
     ["Input", `${card.imageSize} × ${card.imageSize} pixels`],
     ["Classes", card.labels.length.toLocaleString("en")],
     ["Runs on", deviceFacts(card)],

@@ -11,16 +11,19 @@ interface LineFormProps {
   hint?: string;
   /** Id of the text field, for those that automate the page. */
   name: string;
+  /** Not to be read by those who look on. */
+  secret?: boolean;
   /** The form has just been asked for: typing can begin. */
   focus?: boolean;
   submit(text: string): void;
 }
 
-export function LineForm({ label, action, placeholder, hint, name, focus, submit }: LineFormProps) {
+export function LineForm({ label, action, placeholder, hint, name, secret, focus, submit }: LineFormProps) {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focus) field.current?.focus();
   }, []);
+  const own = (id: string) => ({ ref: field, class: "input", id, name, placeholder });
   return (
     <form
       class="line-form"
@@ -32,17 +35,11 @@ export function LineForm({ label, action, placeholder, hint, name, focus, submit
       <Field label={label} hint={hint}>
         {(id) => (
           <div class="line-form-row">
-            <input
-              ref={field}
-              class="input"
-              type="text"
-              id={id}
-              name={name}
-              placeholder={placeholder}
-              autocomplete="off"
-              autocapitalize="off"
-              spellcheck={false}
-            />
+            {secret ? (
+              <input type="password" autocomplete="off" {...own(id)} />
+            ) : (
+              <input type="text" autocomplete="off" autocapitalize="off" spellcheck={false} {...own(id)} />
+            )}
             <button type="submit" class="button">
               {action}
             </button>

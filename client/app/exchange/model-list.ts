@@ -15,21 +15,30 @@ export interface ModelChoice {
   formats?: readonly { dtype: string; bytes: number }[];
 }
 
+/** What a page may compute with. */
+export interface ModelOffer {
+  /** Models to download. */
+  models: readonly ModelChoice[];
+  /** The page's own server computes, too; `token`: whether it asks for one. */
+  server?: { token: boolean };
+}
+
 function isListed(value: unknown): value is ModelChoice {
   const model = value as Partial<ModelChoice> | null;
   return typeof model?.name === "string" && typeof model.url === "string";
 }
 
 /** Throws where the server answers with something else. */
-export async function fetchModelList(signal: AbortSignal): Promise<ModelChoice[]> {
+export async function fetchModelOffer(signal: AbortSignal): Promise<ModelOffer> {
   const response = await fetch("./models.json", { signal });
   if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
   const type = response.headers.get("Content-Type") ?? "nothing";
   const text = await response.text();
   try {
-    const models = ((JSON.parse(text) as { models?: unknown }).models ?? []) as unknown[];
-    const listed = models.filter(isListed);
-    if (listed.length > 0) return listed;
+    const offer = JSON.parse(text) as { models?: unknown; server?: { token?: unknown } };
+    const models = ((offer.models ?? []) as unknown[]).filter(isListed);
+    const server = offer.server && { token: offer.server.token === true };
+    if (models.length > 0 || server) return { models, ...(server && { server }) };
   } catch {
     throw new Error(`${response.url} is no list of models: it has the type ${type}`);
   }
