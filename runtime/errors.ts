@@ -196,6 +196,7 @@ export const ERROR_CODES = {
   "protocol/unknown-model": "the server has no model of this name or version",
   "protocol/unknown-service": "a health check named a service that does not exist",
   "collective/facts": "a rank of a run differs from rank 0 in something that must be the same on all ranks",
+  "collective/finished": "rank 0 has finished the run, and this rank was not in its last group",
   "collective/mismatch": "ranks of a run disagree about what they compute together",
   "collective/peer-joined": "another rank came to the run: the group forms again",
   "collective/peer-left": "another rank of the run left it",

@@ -255,8 +255,11 @@ async function trainBeside(
   try {
     await trainWith({ options, flags, ranks, threads: request.threads, say: writeError });
   } catch (error) {
-    if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
-    process.exitCode = signals.status();
+    if (!isVitrineError(error)) throw error;
+    if (error.code === INTERRUPTED) process.exitCode = signals.status();
+    // The others did without this rank at the end, which is no failure.
+    else if (error.code === "collective/finished") writeError(error.message);
+    else throw error;
   } finally {
     signals.release();
   }

@@ -51,6 +51,18 @@ test("without enough ranks, the largest number that divides the pieces goes on a
   assert.is((await spare).code, "network/closed");
 });
 
+test("a rank that waits learns that the run is finished", async ({ ranks }) => {
+  const run = createRanks(4, { waitSeconds: 0.3, pieces: 4 });
+  ranks.push(run);
+  for (let i = 0; i < 3; i++) await run.join();
+  const spare = errorOf(run.members[2].form({ step: -1 }));
+  await Promise.all(run.members.slice(0, 2).map((member) => member.form({ step: -1 })));
+  run.members[0].finish();
+  await run.members[0].close();
+  assert.is((await spare).code, "collective/finished");
+  assert.is((await errorOf(run.members[1].form({ step: 0 }))).code, "collective/finished");
+});
+
 test("wishes decide the order of the ranks", async ({ ranks }) => {
   const run = createRanks(3);
   ranks.push(run);

@@ -98,12 +98,13 @@ test("ranks that are killed and come back change no bit", async (context) => {
   expectSame(readRun(context, "killed"), context.expected);
 });
 
-test("where ranks stay away, two go on as four", async (context) => {
+test("where a rank stays away, two go on as four, and the one that waits ends with them", async (context) => {
   const { first, others } = await startRanks(context, "fewer", "--wait-for-ranks", "4");
   await reachStep(first, join(context.ranked.folder, "fewer"), 5);
-  await Promise.all([others[1], others[2]].map(kill));
-  for (const one of [first, others[0]]) await finish(one);
+  await kill(others[2]);
+  for (const one of [first, others[0], others[1]]) await finish(one);
   assert.match(first.output(), /2 ranks from step \d+ on/);
+  assert.match(others[1].errors(), /rank 0 has finished the run; this rank was waiting for a group\n$/);
   expectSame(readRun(context, "fewer"), context.expected);
 });
 

@@ -190,8 +190,8 @@ async function groupRun(
 
 /**
  * Trains this process's part of a run to its end. `request.resume` counts on the process that keeps RUN alone: the others
- * get the run from it. Throws what `prepareParts` and `train` throw, `collective/…` where no group forms again in time, and
- * `usage/rank` for a model with batch norm.
+ * get the run from it. Throws what `prepareParts` and `train` throw, `collective/…` where no group forms again in time,
+ * `collective/finished` where the others finish without this one, and `usage/rank` for a model with batch norm.
  */
 export async function trainRanks(
   options: PrepareOptions,
@@ -223,6 +223,7 @@ export async function trainRanks(
       try {
         await train(run);
         await parted(group);
+        member.finish();
         return run;
       } catch (error) {
         if (!isLoss(error) || interruption.aborted) throw error;

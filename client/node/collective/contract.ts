@@ -56,13 +56,15 @@ export interface Member {
   /**
    * Waits until enough ranks are there and makes a group of them. `step`: the last complete step of which this rank has
    * the state; -1: none. Ends the group that it is in. Rejects with `collective/…`; after `collective/peer-…` call it
-   * again.
+   * again, and after `collective/finished` never.
    */
   form(offer: { step: number }): Promise<Formed>;
   /** `provider` is called when a rank of the group asks for this one's state, which must not change while it is sent. */
   serveState(provider: () => Promise<readonly StatePart[]>): void;
   /** State of rank `from` of the present group, by name. Rejects with `collective/state` where it is damaged. */
   fetchState(from: number): Promise<Map<string, Uint8Array>>;
+  /** On rank 0: the run is over, and `form` of the others rejects with `collective/finished`. On others: nothing. */
+  finish(): void;
   /** Leaves the run. */
   close(): Promise<void>;
 }

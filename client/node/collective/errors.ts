@@ -30,6 +30,10 @@ export function endedError({ cause, rank, address, text, generation }: EndedMess
   });
 }
 
+/** The error of a rank that rank 0 did without at the end. */
+export const finishedThere = (): VitrineError =>
+  new VitrineError("collective/finished", "rank 0 has finished the run; this rank was waiting for a group");
+
 /** The error after which a trainer forms the group again. */
 export const closedHere = (): VitrineError =>
   new VitrineError("network/closed", "this rank has left the run");

@@ -110,6 +110,7 @@ export async function joinRun(options: JoinOptions): Promise<Member> {
       rendezvous
         ? openLocalLine(rendezvous, greeting, listener)
         : openMasterLine(master, options, greeting, silenceMs, listener),
+    finish: () => rendezvous?.finish(),
     async close() {
       rendezvous?.close();
       await served.close();

@@ -14,7 +14,7 @@ import { VitrineError } from "../../../runtime/errors.js";
 import type { ConnectionSecurity } from "../credentials.js";
 import { serveLink } from "./accept-link.js";
 import type { Formed, Member, StatePart } from "./contract.js";
-import { closedHere, endedError } from "./errors.js";
+import { closedHere, endedError, finishedThere } from "./errors.js";
 import { checkCaller, type Forming, readFormed } from "./forming.js";
 import { type LinkCall, openPrevious } from "./links.js";
 import { isAway, type LineListener, type MasterLine } from "./master-line.js";
@@ -33,6 +33,8 @@ export interface MemberOptions {
   stallMs: number;
   maxStateBytes: number;
   openLine(hello: HelloMessage, listener: LineListener): Promise<MasterLine>;
+  /** On rank 0: the others learn that the run is over. */
+  finish(): void;
   /** Called once, after the line is closed. */
   close(): Promise<void>;
   say(line: string): void;
@@ -53,9 +55,10 @@ export class RunMember implements Member {
   #failed: Ring | null = null;
   /** Aborted when the present group ends. */
   #groupEnd = new AbortController();
-  /** Called with the group that forms, or null where the line is gone. */
+  /** Called with the group that forms, or null where the line is gone or the run finished. */
   #onFormed: ((message: FormedMessage | null) => void) | null = null;
   #provider: (() => Promise<readonly StatePart[]>) | null = null;
+  #isFinished = false;
 
   get #isClosed(): boolean {
     return this.#closing.signal.aborted;
@@ -88,8 +91,12 @@ export class RunMember implements Member {
     );
   }
 
-  #receive({ formed, ended }: MasterMessage): void {
+  #receive({ formed, ended, finished }: MasterMessage): void {
     if (formed) this.#onFormed?.(formed);
+    if (finished) {
+      this.#isFinished = true;
+      this.#onFormed?.(null);
+    }
     if (!ended || ended.generation !== this.#forming?.generation) return;
     const error = endedError(ended);
     if (ended.cause === Cause.CAUSE_LEFT)
@@ -124,6 +131,7 @@ export class RunMember implements Member {
     const { waitMs, stallMs } = this.#options;
     const deadline = performance.now() + waitMs + stallMs;
     for (;;) {
+      if (this.#isFinished) throw finishedThere();
       const line = await this.#openLine();
       const message = await this.#offer(line, step, deadline);
       if (message) return await this.#connectRing(readFormed(message, this.#options.master));
@@ -131,7 +139,7 @@ export class RunMember implements Member {
     }
   }
 
-  /** Resolves to null where the line is gone. */
+  /** Resolves to null where the line is gone, or the run finished. */
   async #offer(line: MasterLine, step: number, deadline: number): Promise<FormedMessage | null> {
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -286,6 +294,10 @@ export class RunMember implements Member {
       request: { generation: forming.generation, key: forming.key, rank: ring.rank },
       signal: this.#groupEnd.signal,
     });
+  }
+
+  finish(): void {
+    this.#options.finish();
   }
 
   async close(): Promise<void> {

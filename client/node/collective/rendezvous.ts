@@ -131,6 +131,11 @@ export class Rendezvous {
     else this.#tryToForm();
   }
 
+  /** The run is over: members that wait for a group, or would form one again, learn it. */
+  finish(): void {
+    for (const seat of this.#seats) if (!seat.isMaster) seat.send({ finished: {} });
+  }
+
   close(): void {
     if (this.#timer) clearTimeout(this.#timer);
     const seats = [...this.#seats];
