@@ -4,7 +4,8 @@
 // `npm run bench -- browser [--model PATH] [--photograph FILE] [--peers DIR] [--rounds 3] [--warm 12] [--json]`. Without
 // --model, a DeiT-Tiny with random weights; without --photograph, a drawn one. The peers are installed by npm into a
 // temporary folder, or into --peers, which is kept. Bytes are those of the files, uncompressed; ratios are ours over
-// theirs, medians of the rounds; a peer whose answer differs is refused.
+// theirs, medians of the rounds; a peer whose answer differs is refused. `float16` and `int8` are Vitrine with smaller
+// files of the same weights, compared with the same float32 peers in ratios of their own.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -13,12 +14,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import jpeg from "jpeg-js";
 import { type Browser, chromium } from "playwright-core";
+import { multiplyAdds } from "../runtime/graph/multiply-adds.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { convertModel } from "../runtime/model-files/convert.js";
-import { exportModel } from "../runtime/model-files/export.js";
+import { inferenceGraph } from "../runtime/inference/program.js";
 import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import { defaultLabels } from "../runtime/models/labels.js";
 import { installPeers } from "./browser/install.js";
+import { modelFiles } from "./browser/model-files.js";
 import type { PageFigures } from "./browser/page-peer.js";
 import { peakOf, rendererPids } from "./browser/renderers.js";
 import { Site, type Visit } from "./browser/site.js";
@@ -32,7 +34,13 @@ const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 const PAGES = { vitrine: "vitrine", ort: "onnxruntime", transformersJs: "transformers" } as const;
 type Peer = keyof typeof PAGES;
 const PEERS = Object.keys(PAGES) as Peer[];
+/** Rows of their own beside the peers, and the query of the page. */
+const FORMATS = { float16: "?dtype=float16", int8: "?dtype=int8" } as const;
+type Format = keyof typeof FORMATS;
+const FORMAT_NAMES = Object.keys(FORMATS) as Format[];
+type RowName = Peer | Format;
 const CAMERA_SECONDS = 5;
+const ROOFLINE_ROUNDS = 40;
 const LOAD_MS = 180_000;
 /** Scaling by a canvas moves probabilities by a percent. */
 const TOLERANCE = 0.05;
@@ -94,12 +102,7 @@ function drawnPhotograph(): Uint8Array {
 }
 
 function siteOf(model: StoredModel, photograph: Uint8Array, peers: ReturnType<typeof installPeers>): Site {
-  const files = new Map<string, Uint8Array>([["/photograph", photograph]]);
-  for (const [name, bytes] of convertModel(model, "float32")) files.set(`/model/${name}`, bytes);
-  const described = exportModel(model, "hf", "float32").content as Map<string, Uint8Array>;
-  for (const name of ["config.json", "preprocessor_config.json"])
-    files.set(`/hf/model/${name}`, described.get(name) as Uint8Array);
-  files.set("/hf/model/onnx/model.onnx", exportModel(model, "onnx", "float32").content as Uint8Array);
+  const files = modelFiles(model).set("/photograph", photograph);
   return new Site({
     files,
     folders: {
@@ -107,9 +110,10 @@ function siteOf(model: StoredModel, photograph: Uint8Array, peers: ReturnType<ty
       "/peers/": peers.folder,
       "/peers-of-transformers/": peers.ofTransformers,
     },
-    pages: Object.fromEntries(
-      PEERS.map((peer) => [`/${peer}`, `/dist/bench/browser/${PAGES[peer]}-page.js`]),
-    ),
+    pages: Object.fromEntries([
+      ...PEERS.map((peer) => [`/${peer}`, `/dist/bench/browser/${PAGES[peer]}-page.js`]),
+      ["/peak", "/dist/bench/browser/peak-page.js"],
+    ]),
     imports: {
       "onnxruntime-common": "/peers-of-transformers/onnxruntime-common/dist/esm/index.js",
       "onnxruntime-web/webgpu": "/peers-of-transformers/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs",
@@ -138,7 +142,7 @@ async function visit(
   browser: Browser,
   site: Site,
   address: string,
-  peer: Peer,
+  path: string,
   warm: number,
 ): Promise<Round> {
   const before = new Set(await rendererPids(browser));
@@ -147,7 +151,7 @@ async function visit(
     const page = await context.newPage();
     page.setDefaultTimeout(LOAD_MS);
     site.visit();
-    await page.goto(`${address}/${peer}`);
+    await page.goto(`${address}/${path}`);
     await page.waitForFunction(() => window.figures !== undefined);
     const cold = await limited(page.evaluate(() => window.figures));
     const sent = site.visit();
@@ -168,11 +172,42 @@ async function cameraFps(browser: Browser, address: string): Promise<number> {
   return fps;
 }
 
-type Rounds = Record<Peer, Round[]>;
+/** What limits a warm answer: the products of a picture at the throughput of the browser's own arithmetic. */
+interface Roofline {
+  /** GFLOP/s of all threads, in a loop over registers. */
+  peak: number;
+  /** Milliseconds of the model's products at the peak, and those that the model takes. */
+  boundMs: number;
+  modelMs: number;
+}
+
+async function measureRoofline(browser: Browser, address: string, gigaflops: number): Promise<Roofline> {
+  const page = await browser.newPage();
+  await page.goto(`${address}/peak`);
+  await page.waitForFunction(() => window.peak !== undefined);
+  const peak = await limited(page.evaluate(() => window.peak));
+  await page.goto(`${address}/vitrine`);
+  await page.waitForFunction(() => window.fastestModelMs !== undefined);
+  const modelMs = await limited(page.evaluate((rounds) => window.fastestModelMs(rounds), ROOFLINE_ROUNDS));
+  await page.close();
+  return { peak, boundMs: (1000 * gigaflops) / peak, modelMs };
+}
+
+async function autoDtype(browser: Browser, address: string): Promise<string> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${address}/vitrine`);
+  await page.waitForFunction(() => window.autoDtype !== undefined);
+  const dtype = await limited(page.evaluate(() => window.autoDtype()));
+  await context.close();
+  return dtype;
+}
+
+type Rounds = Record<RowName, Round[]>;
 
 function checkAnswers(rounds: Rounds): void {
   const ours = rounds.vitrine[0].answer;
-  for (const peer of PEERS) {
+  for (const peer of [...PEERS, ...FORMAT_NAMES]) {
     const { label, probability } = rounds[peer][0].answer;
     if (label === ours.label && Math.abs(probability - ours.probability) <= TOLERANCE) continue;
     throw new Error(
@@ -187,7 +222,7 @@ function print(rounds: Rounds): void {
   console.log(
     "                    cold ms  warm ms  median ms  requests     bytes  code bytes  peak MB  answer",
   );
-  for (const peer of PEERS) {
+  for (const peer of [...PEERS, ...FORMAT_NAMES]) {
     const list = rounds[peer];
     const [{ answer, requests }] = list;
     const numbers = [
@@ -212,9 +247,9 @@ function print(rounds: Rounds): void {
   }
 }
 
-function ratiosOf(rounds: Rounds) {
+function ratiosOf(rounds: Rounds, ours: RowName = "vitrine") {
   const ratio = (peer: Peer, value: (round: Round) => number) =>
-    of(rounds.vitrine, value) / of(rounds[peer], value);
+    of(rounds[ours], value) / of(rounds[peer], value);
   const fastest = ({ warmMs }: Round) => Math.min(...warmMs);
   return {
     bytesVsOrt: ratio("ort", ({ bytes }) => bytes),
@@ -256,20 +291,33 @@ export async function main(words: readonly string[]): Promise<void> {
     const camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=60"];
     const args = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", ...camera];
     browser = await chromium.launch({ executablePath, args });
-    const rounds: Rounds = { vitrine: [], ort: [], transformersJs: [] };
-    for (let round = 0; round < flags.rounds; round++)
+    const rounds: Rounds = { vitrine: [], ort: [], transformersJs: [], float16: [], int8: [] };
+    for (let round = 0; round < flags.rounds; round++) {
       for (const peer of PEERS) rounds[peer].push(await visit(browser, site, address, peer, flags.warm));
+      for (const [format, query] of Object.entries(FORMATS))
+        rounds[format as Format].push(await visit(browser, site, address, `vitrine${query}`, flags.warm));
+    }
     checkAnswers(rounds);
     print(rounds);
     const fps = await cameraFps(browser, address);
+    const gigaflops = (2 * multiplyAdds(inferenceGraph(model.config, 1))) / 1e9;
+    const roofline = await measureRoofline(browser, address, gigaflops);
+    const auto = await autoDtype(browser, address);
     load.push(machineLoad());
     const codeBrotliBytes = rounds.vitrine[0].codeBrotliBytes();
     console.log(
       `camera: ${fps.toFixed(1)} frames/s; our code ${Math.ceil(codeBrotliBytes / 1000)} kB with Brotli; ${browser.version()}; ${availableParallelism()} cores; load of the machine ` +
         `${load.map((value) => value.toFixed(1)).join(" before, ")} after`,
     );
+    console.log(
+      `${gigaflops.toFixed(2)} GFLOP a picture; peak ${roofline.peak.toFixed(0)} GFLOP/s: at least ` +
+        `${roofline.boundMs.toFixed(1)} ms, the model takes ${roofline.modelMs.toFixed(1)}; ` +
+        `of a folder with all formats, auto chooses ${auto}`,
+    );
     const ratios = ratiosOf(rounds);
-    if (flags.json) console.log(JSON.stringify({ ratios, codeBrotliBytes, cameraFps: fps }));
+    const formats = Object.fromEntries(FORMAT_NAMES.map((format) => [format, ratiosOf(rounds, format)]));
+    if (flags.json)
+      console.log(JSON.stringify({ ratios, formats, roofline, codeBrotliBytes, cameraFps: fps }));
   } finally {
     await browser?.close();
     site?.close();

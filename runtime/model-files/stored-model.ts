@@ -38,6 +38,8 @@ export interface StoredModel {
   matrices: ReadonlyMap<string, Int8Matrix>;
   /** What was chosen in the files where they leave a choice, for people. */
   notices: readonly string[];
+  /** The files of which weights are views; none where they are copies. */
+  files?: readonly Uint8Array[];
 }
 
 /** What a model is read for. */
@@ -63,7 +65,8 @@ export async function readModel(source: ModelSource, options: ReadingOptions = {
   const reading = readWeights(source);
   reading.catch(() => {});
   const input = file && (await readInput(source, file));
-  const stored = joinFiles(await reading, location, options);
+  const files = await reading;
+  const stored = joinFiles(files, location, options);
   const family = file?.family ?? FAMILIES.find((entry) => entry.hasTensors(stored.tensors.keys()));
   if (!family) throw new VitrineError("model/config", `${location}: its tensors are of no known model`);
 
@@ -90,15 +93,25 @@ export async function readModel(source: ModelSource, options: ReadingOptions = {
   const matrices = int8Matrices(stored, location);
   const notices = stored.notices.map((text) => `${quote(location)}: ${text}`);
   const batchesTracked = batchCount(stored.tensors);
-  return { name, config, labels, weights, batchesTracked, dtype: fileDtype(stored), matrices, notices };
+  const model = {
+    name,
+    config,
+    labels,
+    weights,
+    batchesTracked,
+    dtype: fileDtype(stored),
+    matrices,
+    notices,
+  };
+  return options.views ? { ...model, files: [...files.values()] } : model;
 }
 
 /**
  * Frees the host memory of weights that are on a device, without waiting for the garbage collector: neither they nor the
  * files of which they are views can be used afterward. Engines without `ArrayBuffer.transfer` keep the memory until then.
  */
-export function releaseWeights({ weights, matrices }: StoredModel): void {
-  const arrays: ArrayBufferView[] = [...weights.values()].map(({ data }) => data);
+export function releaseWeights({ weights, matrices, files = [] }: StoredModel): void {
+  const arrays: ArrayBufferView[] = [...files, ...Array.from(weights.values(), ({ data }) => data)];
   for (const { values, scales } of matrices.values()) arrays.push(scales, values);
   for (const buffer of new Set(arrays.map((array) => array.buffer)))
     (buffer as { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);

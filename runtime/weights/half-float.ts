@@ -77,6 +77,18 @@ export function floatsToHalves(floats: Float32Array): Uint16Array {
   return halves;
 }
 
+/** Whether every value is a finite binary16, so that rounding to it changes none. */
+export function areHalves(floats: Float32Array): boolean {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  for (let i = 0; i < floats.length; i++) {
+    const magnitude = words[i] & 0x7fffffff;
+    if (magnitude >= SMALLEST_NORMAL_BITS) {
+      if ((magnitude & 0x1fff) !== 0 || magnitude >= OVERFLOW_BITS) return false;
+    } else if ((floats[i] * 2 ** 24) % 1 !== 0) return false;
+  }
+  return true;
+}
+
 /** [n] float32 → [n] bfloat16 patterns, ties to even; infinite from the middle between its largest number and 2¹²⁸. */
 export function floatsToBfloats(floats: Float32Array): Uint16Array {
   const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);

@@ -2,6 +2,7 @@
 
 import { quote, VitrineError } from "../errors.js";
 import {
+  areHalves,
   bfloatsToFloats,
   floatsToBfloats,
   floatsToHalves,
@@ -48,13 +49,16 @@ function toHalves(name: string, data: Float32Array): Uint16Array {
   throw new VitrineError("weights/float16", text, { details: { tensor: name } });
 }
 
-/** Every value rounded to float16, in float32. Throws `weights/float16` for a value that is too large. */
+/**
+ * Every value rounded to float16, in float32; tensors that do not change are shared. Throws `weights/float16` for a value
+ * that is too large.
+ */
 function throughHalves(weights: TensorMap): TensorMap {
-  const round = (name: string, { shape, data }: NamedTensor): [string, NamedTensor] => [
-    name,
-    { shape, data: halvesToFloats(toHalves(name, data)) },
-  ];
-  return new Map(Array.from(weights, ([name, tensor]) => round(name, tensor)));
+  const round = (name: string, tensor: NamedTensor): NamedTensor =>
+    areHalves(tensor.data)
+      ? tensor
+      : { shape: tensor.shape, data: halvesToFloats(toHalves(name, tensor.data)) };
+  return new Map(Array.from(weights, ([name, tensor]) => [name, round(name, tensor)]));
 }
 
 /**

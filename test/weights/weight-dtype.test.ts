@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
-import { floatsToHalves, halfToFloat } from "../../runtime/weights/half-float.js";
+import { areHalves, floatsToHalves, halfToFloat } from "../../runtime/weights/half-float.js";
 import { dequantizeMatrix, quantizeMatrix } from "../../runtime/weights/int8-matrix.js";
 import {
   floatTensors,
@@ -49,6 +49,17 @@ test("every finite half and the infinities survive the round trip through float3
     if (Number.isNaN(value)) assert.ok(Number.isNaN(halfToFloat(back as number)), bits.toString(16));
     else if (back !== bits) assert.unreachable(`${bits.toString(16)} became ${back?.toString(16)}`);
   }
+});
+
+test("floats are halves where rounding changes none of them", () => {
+  for (let bits = 0; bits < 65_536; bits++) {
+    const float = Float32Array.of(1, halfToFloat(bits));
+    assert.is(areHalves(float), Number.isFinite(float[1]), bits.toString(16));
+    // The next float32.
+    const next = new Float32Array(Uint32Array.of((new Uint32Array(float.buffer)[1] as number) + 1).buffer);
+    assert.not.ok(areHalves(next), `after ${bits.toString(16)}`);
+  }
+  for (const value of [65_520, 2 ** 16, 2 ** -25, 1e-40]) assert.not.ok(areHalves(Float32Array.of(value)));
 });
 
 test("a float between two halves rounds to the nearer one, ties to even", () => {
