@@ -16,6 +16,7 @@ import {
 } from "../../../proto/collective-codec.js";
 import { freeMessage } from "../../../proto/message-memory.js";
 import { VitrineError } from "../../../runtime/errors.js";
+import { Pauses } from "../../../runtime/pauses.js";
 import type { CollectiveStatistics, Group } from "./contract.js";
 import type { NextLink, PreviousLink } from "./link-contract.js";
 import { frameFault, type Reduction, Reductions } from "./reductions.js";
@@ -56,6 +57,7 @@ export class Ring implements Group {
   readonly #sums: ReceivedFrame[] = [];
   readonly #totals: ReceivedFrame[] = [];
   readonly #traffic: Traffic;
+  readonly #pauses = new Pauses();
   #movedAt = performance.now();
   readonly #stallTimer: NodeJS.Timeout;
 
@@ -124,7 +126,11 @@ export class Ring implements Group {
           : `terms of ${wrong?.length} and ${into.length} values in one reduction`,
       );
     if (into.length === 0) return;
-    if (this.world === 1) return sumLocally(terms, into);
+    if (this.world === 1) {
+      sumLocally(terms, into);
+      // Others may want to join, also where the trainer itself waits for nothing.
+      return this.#pauses.pause();
+    }
     if (this.#reductions.size === 0) this.#movedAt = performance.now();
     await this.#reductions.add(terms, into, element, () => this.pump());
   }

@@ -149,7 +149,7 @@ export interface FetchOptions {
   signal: AbortSignal;
 }
 
-/** Rejects with `collective/state`, `collective/timeout`, `collective/peer-lost`, the other side's error, or the signal's. */
+/** Rejects with `collective/state`, `collective/peer-lost`, the other side's error, or the signal's. */
 export async function fetchState(options: FetchOptions): Promise<Map<string, Uint8Array>> {
   const { address, rank, security, request, maxBytes, firstMs, nextMs, signal } = options;
   const { channel, metadata, options: channelOptions } = openCredentials(address, security);
@@ -169,7 +169,7 @@ export async function fetchState(options: FetchOptions): Promise<Map<string, Uin
     call.cancel();
   };
   const late = (): void =>
-    fail(new VitrineError("collective/timeout", `${from} does not come any further`, { details }));
+    fail(new VitrineError("collective/peer-lost", `${from} does not come any further`, { details }));
   let timer = setTimeout(late, firstMs);
   const abort = (): void => fail(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
