@@ -136,8 +136,12 @@ for (const [name, { messages, says }] of Object.entries(CASES))
 
 test("a sender that stops in the middle is given up", async ({ servers }) => {
   const silent = (call: StateCall): void => void call.write(parts());
-  for (const late of [fetchFrom(servers, silent, 100), fetchFrom(servers, () => {}, 5000, 100)]) {
-    const { code, message } = await errorOf(late);
+  const limits = [
+    { answer: silent, nextMs: 100 },
+    { answer: () => {}, firstMs: 100 },
+  ];
+  for (const { answer, nextMs, firstMs } of limits) {
+    const { code, message } = await errorOf(fetchFrom(servers, answer, nextMs, firstMs));
     assert.is(code, "collective/peer-lost");
     assert.match(message, /the state of rank 1 .* does not come any further/);
   }
