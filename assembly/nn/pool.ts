@@ -47,6 +47,13 @@ export function begin(control: usize, bytecode: usize, parts: u32): void {
   open(control, bytecode);
 }
 
+/** Position of the open instruction, 1 for the first: all before it are done, and what they wrote can be read. */
+export function positionIn(control: usize): u32 {
+  // The clock was advanced after the position was written.
+  atomic.load<i32>(control, CLOCK);
+  return load<u32>(control, POSITION);
+}
+
 /** Opens the phase that the control block describes, or ends the run. */
 function open(control: usize, at: usize): void {
   const unknown = load<u32>(control, UNKNOWN);

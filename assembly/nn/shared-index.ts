@@ -1,7 +1,7 @@
 // The module of kernels for a pool of threads: the exports of index.ts and those of the pool. Memory is imported and
 // shared.
 
-import { begin as beginRun, CONTROL_BYTES, work as workOn } from "./pool";
+import { begin as beginRun, CONTROL_BYTES, positionIn as positionOfRun, work as workOn } from "./pool";
 import { SCRATCH_BYTES, setScratchAddress } from "./scratch";
 
 export { heapBase, run, setBlock } from "./index";
@@ -27,6 +27,11 @@ export function setScratch(address: u32): void {
  */
 export function begin(control: u32, bytecode: u32, parts: u32): void {
   beginRun(<usize>control, <usize>bytecode, parts);
+}
+
+/** Position of the instruction that the threads compute, 1 for the first; of a run in progress. */
+export function positionIn(control: u32): u32 {
+  return positionOfRun(<usize>control);
 }
 
 /** A thread's main loop: never returns. */

@@ -129,8 +129,8 @@ export function timeOperations(
   };
   const packing = place(encodePacking(packed?.stale ?? []));
   kernels.runHere(packing.address);
-  const whole = place(encodeProgram(program, operands));
-  const instructions = instructionsOf(encodeProgram({ ...program, spans: [] }, operands));
+  const whole = place(encodeProgram(program, operands).words);
+  const instructions = instructionsOf(encodeProgram({ ...program, spans: [] }, operands).words);
   const single = instructions.map(({ opcode, operands }) =>
     place([opcode, operands.length + 2, ...operands, Opcode.Halt, 2]),
   );

@@ -23,6 +23,8 @@ export interface Store {
   write(name: string, values: Float32Array): void;
   /** Copies a tensor out. Throws `graph/unknown-tensor`. */
   read(name: string): Promise<Float32Array>;
+  /** The values where they are, also while a program runs. Absent where they are on a device. Throws as `read`. */
+  peek?(name: string): Float32Array;
   /** Copies a tensor on the device. Absent on CPU executors. */
   readOnDevice?(name: string): DeviceArray;
   /** Including the copies that the executor keeps of it. */

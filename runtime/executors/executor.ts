@@ -15,13 +15,20 @@ import type {
 /** Inputs of a program, on the host or, where they are float32, already on the executor's device. */
 export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | DeviceArray>>;
 
+/**
+ * Is called while a program runs, with the number of its operations that are done; what they wrote to stores can be read with
+ * `Store.peek`. The number never falls.
+ */
+export type OperationsDone = (operations: number) => void;
+
 /** A compiled program with its memory. One run at a time. */
 export interface Executable {
   /**
    * Writes the inputs, runs every operation, reads the outputs (copies, owned by the caller). Throws `graph/input`
-   * where an input is missing, unknown or of another size or type, `graph/disposed`, and `device/lost`.
+   * where an input is missing, unknown or of another size or type, `graph/disposed`, and `device/lost`. `onDone` is called
+   * where the executor computes beside the calling thread, on the CPU.
    */
-  run(inputs: ProgramInputs): Promise<ProgramOutputs>;
+  run(inputs: ProgramInputs, onDone?: OperationsDone): Promise<ProgramOutputs>;
   /**
    * As `run`, but resolves as soon as the inputs may be overwritten and the work is submitted: the next program can
    * follow immediately, and `outputs` resolves when they are available. Absent on CPU executors.

@@ -247,14 +247,20 @@ export interface Training {
  * several processes, which add the gradients up.
  */
 export interface PieceTraining extends Training {
-  /** Values of all parameters that are trained, and of their gradient, in the order of the stores. */
+  /** Values of all parameters that are trained, and of their gradient. */
   readonly trainedCount: number;
   /**
    * The gradient of one micro-batch by itself, copied to `into` [trainedCount] in place of being accumulated: for a
-   * batch whose micro-batches are computed in several processes. What was accumulated before is lost.
+   * batch whose micro-batches are computed in several processes. What was accumulated before is lost. Its values are in the
+   * order in which the backward pass is done with them; `onFinal` is called with the number of those that are final, while
+   * the others are computed where the executor can tell, and with all of them in the end.
    */
-  gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums>;
-  /** Replaces what was accumulated by `gradient` [trainedCount]. Throws `graph/shape` for another length. */
+  gradientOf(
+    inputs: TrainingInputs,
+    into: Float32Array,
+    onFinal?: (count: number) => void,
+  ): Promise<LossSums>;
+  /** Replaces what was accumulated by `gradient` [trainedCount], in the order of `gradientOf`. Throws `graph/shape` for another length. */
   writeGradient(gradient: Float32Array): void;
   /** Copies the trained parameters of a state that the training keeps to `into` [trainedCount]. */
   readTrained(state: TrainingState, into: Float32Array): Promise<void>;

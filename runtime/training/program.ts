@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../errors.js";
 import type { Store, StoreLayout } from "../executors/device-store.js";
-import type { DeviceInputs, Executable, Executor } from "../executors/executor.js";
+import type { DeviceInputs, Executable, Executor, OperationsDone } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";
@@ -22,6 +22,7 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
+import { type GradientOrder, gradientOrder } from "./gradient-order.js";
 import {
   AVERAGE,
   AVERAGE_BUFFERS,
@@ -119,8 +120,12 @@ function appliedStep({ norm, report }: ProgramOutputs): AppliedStep {
 }
 
 /** Only submitted programs take inputs that are already on the device. */
-async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramOutputs> {
-  return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs));
+async function runStep(
+  step: Executable,
+  inputs: DeviceInputs,
+  onDone?: OperationsDone,
+): Promise<ProgramOutputs> {
+  return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs), onDone);
 }
 
 /** The caller may overwrite what is on the host before a submitted step is done. */
@@ -141,12 +146,13 @@ class ProgramTraining implements ImageTraining {
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #steps: Steps;
   readonly #gradients: TrainedValues;
+  readonly #finals: GradientOrder;
   readonly #plan: Pick<TrainingPlan, "stores" | "trained">;
   readonly #compileImages: () => Promise<Executable>;
   #accumulateImages: Executable | undefined;
 
   constructor(
-    { family, tensors, stores: layouts, trained, bytes }: TrainingPlan,
+    { family, tensors, stores: layouts, trained, accumulate: accumulated, bytes }: TrainingPlan,
     options: TrainingOptions,
     stores: ReadonlyMap<string, Store>,
     steps: Steps,
@@ -161,7 +167,8 @@ class ProgramTraining implements ImageTraining {
     this.#compileImages = compileImages;
     this.bytes = bytes;
     this.#plan = { stores: layouts, trained };
-    this.#gradients = this.#valuesIn(GRADIENTS);
+    this.#finals = gradientOrder(accumulated, trained);
+    this.#gradients = this.#valuesIn(GRADIENTS, this.#finals.names);
     const scaling = stores.get(LOSS_SCALE);
     if (scaling) this.writeLossScale = (state) => writeLossScale(scaling, state);
     const { accumulate, apply } = steps;
@@ -200,8 +207,8 @@ class ProgramTraining implements ImageTraining {
     return batchLoss(losses, this.#isDistilled);
   }
 
-  async #runPiece(step: Executable, piece: MicroBatch): Promise<LossSums> {
-    const outputs = await runStep(step, stepInputs(this.#family, this.#options, piece));
+  async #runPiece(step: Executable, piece: MicroBatch, onDone?: OperationsDone): Promise<LossSums> {
+    const outputs = await runStep(step, stepInputs(this.#family, this.#options, piece), onDone);
     this.batchesTracked++;
     return lossSums(outputs, distillationScale(this.#options), await this.#distilled(piece));
   }
@@ -214,9 +221,9 @@ class ProgramTraining implements ImageTraining {
     return this.#gradients.count;
   }
 
-  #valuesIn(name: string): TrainedValues {
-    const { stores, trained } = this.#plan;
-    return new TrainedValues(this.#stores.get(name) as Store, stores.get(name) as StoreLayout, trained);
+  #valuesIn(name: string, order = this.#plan.trained): TrainedValues {
+    const layout = this.#plan.stores.get(name) as StoreLayout;
+    return new TrainedValues(this.#stores.get(name) as Store, layout, order);
   }
 
   readTrained(state: TrainingState, into: Float32Array): Promise<void> {
@@ -227,11 +234,26 @@ class ProgramTraining implements ImageTraining {
     this.#valuesIn(STATE_STORES[state].parameters).write(values);
   }
 
-  async gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums> {
+  async gradientOf(
+    inputs: TrainingInputs,
+    into: Float32Array,
+    onFinal: (count: number) => void = () => {},
+  ): Promise<LossSums> {
     this.#gradients.clear();
     const [piece] = microBatches(inputs, { pixels: inputs.pixels }, 1);
-    const sums = await this.#runPiece(this.#steps.accumulate, piece).finally(() => disposeOnDevice(inputs));
-    await this.#gradients.read(into);
+    let copied = 0;
+    const onDone = (operations: number) => {
+      const next = this.#finals.operations.findIndex((after) => after > operations);
+      const final = next < 0 ? this.#finals.names.length : next;
+      if (final <= copied) return;
+      this.#gradients.peek(into, copied, final);
+      copied = final;
+      onFinal(this.#gradients.endOf(final - 1));
+    };
+    const { accumulate } = this.#steps;
+    const sums = await this.#runPiece(accumulate, piece, onDone).finally(() => disposeOnDevice(inputs));
+    await this.#gradients.read(into, copied);
+    onFinal(this.#gradients.count);
     return sums;
   }
 

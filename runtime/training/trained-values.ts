@@ -25,18 +25,30 @@ export class TrainedValues {
     this.#zeros = new Float32Array(Math.max(0, ...this.#places.map((place) => place.end - place.start)));
   }
 
+  /** Where the tensor at this place ends. */
+  endOf(place: number): number {
+    return this.#places[place].end;
+  }
+
+  /** Copies the tensors from the `first` to before the `end`-th, which a running program has written, to `into`. */
+  peek(into: Float32Array, first: number, end: number): void {
+    for (const { name, start } of this.#places.slice(first, end)) {
+      const values = this.#store.peek?.(name);
+      if (values) into.set(values, start);
+    }
+  }
+
   clear(): void {
     for (const { name, start, end } of this.#places)
       this.#store.write(name, this.#zeros.subarray(0, end - start));
   }
 
-  /** Copies it to `into` [count]. Throws `graph/shape`. */
-  async read(into: Float32Array): Promise<void> {
+  /** Copies it to `into` [count], or the tensors from the `first` on. Throws `graph/shape`. */
+  async read(into: Float32Array, first = 0): Promise<void> {
     this.#expect(into);
     // All at once: on a GPU each tensor is a transfer that can wait beside the others.
-    await Promise.all(
-      this.#places.map(async ({ name, start }) => into.set(await this.#store.read(name), start)),
-    );
+    const places = this.#places.slice(first);
+    await Promise.all(places.map(async ({ name, start }) => into.set(await this.#store.read(name), start)));
   }
 
   /** Replaces it by `values` [count]. Throws `graph/shape`. */

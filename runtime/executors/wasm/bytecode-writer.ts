@@ -18,6 +18,13 @@ function floatBits(value: number): number {
 
 export class BytecodeWriter {
   readonly #words: number[] = [];
+  #instructions = 0;
+  #isInSpan = false;
+
+  /** Instructions so far; a span is one. */
+  get instructions(): number {
+    return this.#instructions;
+  }
 
   /** Appends an instruction. Addresses are unsigned; an absent operand is undefined. */
   write<N extends InstructionName>(name: N, operands: Instructions[N]): void {
@@ -26,13 +33,16 @@ export class BytecodeWriter {
     const words = [...tensors, ...sizes].map((operand) => values[operand] ?? 0);
     words.push(...numbers.map((operand) => floatBits(values[operand] ?? 0)));
     this.#words.push(opcode, words.length + 2, ...words);
+    if (!this.#isInSpan) this.#instructions++;
   }
 
   /** Appends a span whose members are the instructions that `members` writes. */
   span(rows: number, members: () => void): void {
     const start = this.#words.length;
     this.write("span", { rows });
+    this.#isInSpan = true;
     members();
+    this.#isInSpan = false;
     this.#words[start + 1] = this.#words.length - start;
   }
 

@@ -15,11 +15,21 @@ import { BytecodeWriter } from "./bytecode-writer.js";
 import type { Operands } from "./operands.js";
 import type { PackedWeight } from "./packed-weights.js";
 
-/** Words of the program at the addresses that `operands` gives, Halt included. */
-export function encodeProgram(program: Program, operands: Operands): Uint32Array {
+/** Words of a program, Halt included, and for each of its operations the number of instructions up to its end. */
+export interface EncodedProgram {
+  words: Uint32Array;
+  ends: Uint32Array;
+}
+
+/** The program at the addresses that `operands` gives. */
+export function encodeProgram(program: Program, operands: Operands): EncodedProgram {
   const bytecode = new BytecodeWriter();
   const { operations } = program.graph;
-  const encodeAt = (index: number) => encode(bytecode, operations[index], operands);
+  const ends = new Uint32Array(operations.length);
+  const encodeAt = (index: number) => {
+    encode(bytecode, operations[index], operands);
+    ends[index] = bytecode.instructions;
+  };
   for (let index = 0; index < operations.length; index++) {
     const span = program.spans.find(({ first }) => first === index);
     const members = span ? operations.slice(span.first, span.last + 1) : [];
@@ -31,7 +41,7 @@ export function encodeProgram(program: Program, operands: Operands): Uint32Array
       });
     }
   }
-  return bytecode.finish();
+  return { words: bytecode.finish(), ends };
 }
 
 /** Each group of rows in a span reads every weight again, which pays off only if the panels were packed beforehand. */

@@ -6,7 +6,7 @@ import { tensorsChanged } from "../../graph/graph.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { ProgramStores } from "../device-store.js";
-import type { CompileOptions, Executable } from "../executor.js";
+import type { CompileOptions, Executable, OperationsDone } from "../executor.js";
 import { checkedInputs } from "../program-inputs.js";
 import { encodePacking, encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
@@ -21,7 +21,12 @@ interface Bytecode {
   /** Address of the arena for which the bytecode was written; it is valid only there. */
   arena: number;
   operands: Operands;
+  /** Instructions up to the end of each operation. */
+  ends: Uint32Array;
 }
+
+/** Milliseconds between two looks at a run in progress. */
+const LOOK_MS = 1;
 
 export class WasmExecutable implements Executable {
   readonly #kernels: Kernels;
@@ -67,27 +72,34 @@ export class WasmExecutable implements Executable {
     if (this.#bytecode?.arena === arena) return this.#bytecode;
     const { memory } = this.#kernels;
     const operands = new Operands(this.#program, this.#stores, arena, this.#packed);
-    const words = encodeProgram(this.#program, operands);
+    const { words, ends } = encodeProgram(this.#program, operands);
     const piece =
       this.#bytecode?.piece ?? memory.allocate(words.byteLength, `the bytecode of ${this.#program.name}`);
     memory.words(piece.address, words.length).set(words);
-    this.#bytecode = { piece, arena, operands };
+    this.#bytecode = { piece, arena, operands, ends };
     return this.#bytecode;
   }
 
   /** One run at a time: all programs share the arena. */
-  async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
+  async run(inputs: ProgramInputs, onDone?: OperationsDone): Promise<ProgramOutputs> {
     if (this.#disposed)
       throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
-    return this.#mutex.run(() => this.#runNow(inputs));
+    return this.#mutex.run(() => this.#runNow(inputs, onDone));
   }
 
-  async #runNow(inputs: ProgramInputs): Promise<ProgramOutputs> {
-    const { piece, operands } = this.#writeBytecode();
+  async #runNow(inputs: ProgramInputs, onDone?: OperationsDone): Promise<ProgramOutputs> {
+    const { piece, operands, ends } = this.#writeBytecode();
     this.#writeConstants(operands);
     this.#writeInputs(inputs, operands);
     await this.#packStaleWeights();
-    await this.#execute(piece);
+    const { position } = this.#kernels;
+    const look = () => onDone?.(operationsDone(ends, (position?.() ?? 1) - 1));
+    const timer = onDone && position ? setInterval(look, LOOK_MS) : undefined;
+    try {
+      await this.#execute(piece);
+    } finally {
+      clearInterval(timer);
+    }
     for (const store of this.#changes) store.changed();
     return this.#readOutputs(operands);
   }
@@ -205,6 +217,12 @@ function groupsOf(weights: readonly StaleWeight[], limit: number): StaleWeight[]
     free -= bytesOf(weight);
   }
   return groups;
+}
+
+/** Operations that end with the first `instructions`. */
+function operationsDone(ends: Uint32Array, instructions: number): number {
+  const first = ends.findIndex((end) => end > instructions);
+  return first < 0 ? ends.length : first;
 }
 
 /** Stores that a run adds to. */

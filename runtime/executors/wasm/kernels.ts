@@ -20,6 +20,8 @@ export interface Kernels {
   calibration: readonly CalibratedBlock[];
   /** Runs bytecode; 0, or the position of an instruction that the module does not know. One run at a time. */
   run(bytecode: number): Promise<number>;
+  /** Position of the instruction that is computed, 1 for the first. Absent where the calling thread computes. */
+  position?(): number;
   /** The same synchronously, on the calling thread: for measurements, and not during a run. */
   runHere(bytecode: number): number;
   dispose(): Promise<void>;
@@ -107,9 +109,10 @@ export async function loadKernels(
   const scratchBytes = kernel("scratchBytes");
   const controlBytes = kernel("controlBytes");
   const begin = kernel("begin");
+  const positionIn = kernel("positionIn");
   const started = await ThreadPool.start(
     host,
-    { module, memory, scratchBytes, controlBytes, begin },
+    { module, memory, scratchBytes, controlBytes, begin, positionIn },
     threads,
   );
   pool = started;
@@ -117,7 +120,8 @@ export async function loadKernels(
     // On a thread of the pool: the calling one may have files to read meanwhile.
     const own = await calibrated((bytecode) => started.timeBlocks(bytecode));
     await started.work(chosenBlock(own.calibration));
-    return { ...own, run: (bytecode) => started.run(bytecode), dispose: () => started.dispose() };
+    const position = () => started.position();
+    return { ...own, run: (bytecode) => started.run(bytecode), position, dispose: () => started.dispose() };
   } catch (error) {
     await started.dispose();
     throw error;

@@ -172,6 +172,11 @@ export class WasmStore implements Store {
     });
   }
 
+  peek(name: string): Float32Array {
+    const { address, count } = this.#place(name);
+    return this.#memory.floats(address, count);
+  }
+
   dispose(): void {
     const piece = this.#piece;
     this.#piece = undefined;

@@ -21,6 +21,7 @@ export interface SharedKernels {
   controlBytes(): number;
   scratchBytes(): number;
   begin(control: number, bytecode: number, parts: number): void;
+  positionIn(control: number): number;
 }
 
 interface Run {
@@ -148,6 +149,11 @@ export class ThreadPool {
       this.#threads[0]?.worker.keepProcessAlive(true);
       this.#kernels.begin(this.#control.address, bytecode, partsFor(this.#threads.length));
     });
+  }
+
+  /** Position of the instruction that is computed, 1 for the first: all before it are done. Of a run in progress. */
+  position(): number {
+    return this.#kernels.positionIn(this.#control.address);
   }
 
   /** Stops the threads; a run in progress fails with `device/disposed`. */
