@@ -7,6 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import type { StepTrace } from "../trainer/ranks/ranked-training.js";
 import { type Estimate, estimate, median } from "./statistics.js";
 
 /** Gradients of DeiT-Ti (5.7 million) and DeiT-S (22 million) in float32. */
@@ -104,15 +105,38 @@ function print({ megabytes, reduce, bare, ratio }: Comparison): void {
 const STEPS = 3;
 const TRAINING_ROUNDS = 5;
 
-async function speedOf(processes: readonly ChildProcess[]): Promise<number> {
-  const reports = processes.map((child) => nextOf<{ seconds: number; images: number }>(child));
+interface TrainingReport {
+  seconds: number;
+  images: number;
+  /** Of the last step of a rank. */
+  trace?: StepTrace;
+}
+
+async function speedOf(processes: readonly ChildProcess[]): Promise<{ speed: number; trace?: StepTrace }> {
+  const reports = processes.map((child) => nextOf<TrainingReport>(child));
   for (const child of processes) child.send({ steps: STEPS });
   const all = await Promise.all(reports);
-  return all[0].images / Math.max(...all.map(({ seconds }) => seconds));
+  const speed = all[0].images / Math.max(...all.map(({ seconds }) => seconds));
+  return { speed, ...(all[0].trace && { trace: all[0].trace }) };
+}
+
+/** Which part of the gradient was on its way, or summed, while the backward pass still computed. */
+function printTrace({ computedMs, summedMs, buckets }: StepTrace): number {
+  const values = buckets.at(-1)?.end ?? 0;
+  for (const { first, end, sentMs, summedMs: summed } of buckets) {
+    const size = ((4 * (end - first)) / 1e6).toFixed(1).padStart(5);
+    console.log(
+      `${size} MB  sent at ${sentMs.toFixed(0).padStart(5)} ms, summed at ${summed.toFixed(0).padStart(5)} ms`,
+    );
+  }
+  const early = buckets.filter(({ summedMs: summed }) => summed < computedMs);
+  const fraction = early.reduce((sum, { first, end }) => sum + end - first, 0) / values;
+  console.log(`computed at ${computedMs.toFixed(0)} ms, all summed at ${summedMs.toFixed(0)} ms`);
+  return fraction;
 }
 
 /** Images a second of two ranks of one thread, to those of one process of two threads. */
-async function compareTraining(): Promise<Estimate> {
+async function compareTraining(): Promise<{ ratio: Estimate; overlapped: number }> {
   const alone = fork(new URL("./collective/training-process.js", import.meta.url), ["alone", "0"]);
   const processes: ChildProcess[] = [alone];
   try {
@@ -120,11 +144,13 @@ async function compareTraining(): Promise<Estimate> {
     const ranks = await startPair("ranks");
     processes.push(...ranks);
     const ratios: number[] = [];
+    let trace: StepTrace | undefined;
     for (let round = -1; round < TRAINING_ROUNDS; round++) {
-      const speeds = [await speedOf(ranks), await speedOf([alone])];
-      if (round >= 0) ratios.push(speeds[0] / speeds[1]);
+      const [both, one] = [await speedOf(ranks), await speedOf([alone])];
+      trace = both.trace;
+      if (round >= 0) ratios.push(both.speed / one.speed);
     }
-    return estimate(ratios);
+    return { ratio: estimate(ratios), overlapped: trace ? printTrace(trace) : 0 };
   } finally {
     for (const child of processes) child.kill("SIGKILL");
   }
@@ -146,16 +172,17 @@ export async function main(words: readonly string[]): Promise<void> {
       comparisons.push(comparison);
       print(comparison);
     }
-    const training = await compareTraining();
+    const { ratio: training, overlapped } = await compareTraining();
     const range = `${training.low.toFixed(2)} … ${training.high.toFixed(2)}`;
     console.log(`two ranks to two threads, images a second: ${training.median.toFixed(2)} (${range})`);
+    console.log(`summed while the backward pass computed: ${(100 * overlapped).toFixed(0)}% of the gradient`);
     const [small, large] = comparisons;
     const ratios = {
       allReduce23VsBare: small.ratio.median,
       allReduce88VsBare: large.ratio.median,
       twoRanksVsTwoThreads: training.median,
     };
-    if (values.json) console.log(JSON.stringify({ node: process.version, comparisons, ratios }));
+    if (values.json) console.log(JSON.stringify({ node: process.version, comparisons, overlapped, ratios }));
   } finally {
     for (const child of [...pairs.reduce, ...pairs.bare]) child.kill("SIGKILL");
   }

@@ -22,6 +22,7 @@ export type {
   Executable,
   Executor,
   KernelProgress,
+  OperationsDone,
 } from "./executors/executor.js";
 export type { Started } from "./executors/pipelined.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";

@@ -50,9 +50,8 @@ const weights = initialWeights(config, 0, runtime.image.math);
 const common = { config, weights, distillation: "none", alpha: 0.5, tau: 1, dropPath: 0, ema: true } as const;
 const pieces = isAlone ? { batchSize: 2 * PIECE, pieces: 2 } : { batchSize: PIECE };
 const own = await createTraining(runtime.executor, { ...common, ...pieces });
-const training: Training = isAlone
-  ? own
-  : new RankedTraining(own, await group(), { pieces: 1, isDistilled: false });
+const ranked = isAlone ? null : new RankedTraining(own, await group(), { pieces: 1, isDistilled: false });
+const training: Training = ranked ?? own;
 
 const count = isAlone ? 2 * PIECE : PIECE;
 const side = config.imageSize;
@@ -68,7 +67,8 @@ process.on("message", async ({ steps }: { steps: number }) => {
     await training.accumulate(inputs);
     await training.apply({ ...OPTIMIZER, step: ++step, clipNorm: 0, emaDecay: 0.999 });
   }
-  process.send?.({ seconds: (performance.now() - start) / 1000, images: 2 * PIECE * steps });
+  const seconds = (performance.now() - start) / 1000;
+  process.send?.({ seconds, images: 2 * PIECE * steps, trace: ranked?.lastStep });
 });
 process.on("disconnect", () => process.exit());
 process.send?.({ ready: true });
