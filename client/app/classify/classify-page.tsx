@@ -82,7 +82,10 @@ export function ClassifyPage({ page, offer }: ClassifyPageProps) {
             page.settingsOpen.value = true;
           }}
         >
-          {model.kind === "ready" ? modelLine(model.card, model.model) : "Model and device"}
+          {model.kind === "ready" ? model.card.name : "Model and device"}
+          {model.kind === "ready" && (
+            <span class="model-line-more">{modelLine(model.card, model.model)}</span>
+          )}
         </Button>
       </Masthead>
       <main class={many ? "gallery" : page.empty.value ? "exhibit exhibit-empty" : "exhibit"}>

@@ -19,10 +19,10 @@ export function deviceName({ device, threads, adapter }: ModelCard): string {
   return threads === 1 ? "CPU, one thread" : `CPU, ${threads} threads`;
 }
 
-/** The button that opens the settings: `deit_tiny, 22.9 MB, CPU, 2 threads`. */
+/** What stands behind the model's name in the button that opens the settings: ` · 22.9 MB · CPU, 2 threads`. */
 export function modelLine(card: ModelCard, { bytes: only, formats }: ModelChoice): string {
   const bytes = formats ? formats.find(({ dtype }) => dtype === card.dtype)?.bytes : only;
-  return [card.name, ...(bytes === undefined ? [] : [megabytes(bytes)]), deviceName(card)].join(" · ");
+  return ["", ...(bytes === undefined ? [] : [megabytes(bytes)]), deviceName(card)].join(" · ");
 }
 
 /** What the model runs on in full, for the settings. */

@@ -99,7 +99,7 @@ function Answer({ page, classification }: { page: PageState; classification: Cla
         second={covered.result}
         names={["The whole picture", "Without the covered parts"]}
         most={most}
-        same="With and without them"
+        same="With and without the covered parts"
         different="The verdict changes"
       />
     );

@@ -42,16 +42,24 @@ export function brightestPlace(values: ArrayLike<number>, grid: number): string 
   return `${vertical} ${horizontal}`.trim() || "center";
 }
 
+/** Pixels of the canvas for each value: page layout scales linearly, which shows the grid; a canvas can do better. */
+const PIXELS = 8;
+
 export function Spotlight({ values, grid }: SpotlightProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const side = grid * PIXELS;
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
-    if (!context) return;
-    const pixels = context.createImageData(grid, grid);
+    const small = new OffscreenCanvas(grid, grid);
+    const drawn = small.getContext("2d");
+    if (!context || !drawn) return;
+    const pixels = drawn.createImageData(grid, grid);
     for (const [index, value] of scaled(values).entries())
       pixels.data.set([16, 13, 9, Math.round(255 * DARKEST * (1 - value))], 4 * index);
-    context.putImageData(pixels, 0, 0);
+    drawn.putImageData(pixels, 0, 0);
+    context.clearRect(0, 0, side, side);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(small, 0, 0, side, side);
   }, [values, grid]);
-  // The browser scales the grid up smoothly.
-  return <canvas ref={canvas} class="spotlight" width={grid} height={grid} />;
+  return <canvas ref={canvas} class="spotlight" width={side} height={side} />;
 }

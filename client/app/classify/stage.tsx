@@ -62,6 +62,8 @@ function Case({ page, children, caption }: CaseProps) {
 function Caption({ page, picture }: { page: PageState; picture: Picture }) {
   const verdict = picture.verdict.value;
   const facts = verdict.kind === "classified" ? verdict.classification.picture : undefined;
+  const { lens, layer } = page.explanations;
+  const isCropped = lens.value === "attention" && layer.value !== undefined;
   return (
     <>
       <p class="file">
@@ -70,7 +72,7 @@ function Caption({ page, picture }: { page: PageState; picture: Picture }) {
         </span>
         {facts && (
           <span class="quiet">
-            {`${facts.width} × ${facts.height}${facts.format ? ` ${facts.format}` : ""}. The model sees the part between the corners.`}
+            {`${facts.width} × ${facts.height}${facts.format ? ` ${facts.format}` : ""}. ${isCropped ? "This is the part that the model sees." : "The model sees the part between the corners."}`}
           </span>
         )}
       </p>

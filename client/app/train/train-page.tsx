@@ -29,11 +29,7 @@ export function TrainPage({ classes, run }: { classes: LabeledClasses; run: TabR
   );
   return (
     <>
-      <Masthead here="train.html">
-        <a class="quiet" href="./">
-          Classify a picture
-        </a>
-      </Masthead>
+      <Masthead here="train.html" />
       <main class={isHovering ? "workshop is-hovering" : "workshop"}>
         <section class="classes" aria-labelledby="classes-title">
           <h2 class="workshop-title" id="classes-title">
