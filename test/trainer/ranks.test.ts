@@ -59,6 +59,12 @@ for (const processes of [2, 4])
     const name = `processes-${processes}`;
     await finish(startTrainer([...context.ranked.flags(name, STEPS), "--processes", `${processes}`]));
     expectSame(readRun(context, name), context.expected);
+    const table = readFileSync(join(context.ranked.folder, name, "ranks.csv"), "utf8");
+    const rows = table.trim().split("\n").slice(1);
+    // Each step's times come with the next one.
+    assert.is(rows.length, processes * (STEPS - 1));
+    const isMeasured = (row: string) => row.split(",").every((cell) => Number(cell) >= 0);
+    assert.ok(rows.every(isMeasured), table);
   });
 
 interface Ranks {

@@ -14,6 +14,7 @@ import type {
 import { batchLoss } from "../../runtime/training/loss-terms.js";
 import { DelegatedTraining } from "./delegated-training.js";
 import { computePieces } from "./piece-sum.js";
+import { type OnRankTimes, RANK_TIMES, type RankTimes } from "./rank-times.js";
 
 const SUMS: readonly (keyof LossSums)[] = ["loss", "base", "distillation", "alike", "compared"];
 
@@ -45,18 +46,26 @@ export interface RankPart {
   /** Pieces of each batch that it computes. */
   pieces: number;
   isDistilled: boolean;
+  /** Receives the times of all ranks. Default: nobody asks. */
+  onTimes?: OnRankTimes;
 }
 
 export class RankedTraining extends DelegatedTraining {
   readonly #group: Group;
   readonly #gradients: readonly Float32Array[];
   readonly #isDistilled: boolean;
+  readonly #onTimes: OnRankTimes | undefined;
+  #times: RankTimes | null = null;
+  #ended = performance.now();
+  /** Applied last; 0: none yet. */
+  #step = 0;
   /** Of the step that was accumulated last; null before the first. */
   lastStep: StepTrace | null = null;
 
   /** `own` computes one piece at a time. */
-  constructor(own: PieceTraining, group: Group, { pieces, isDistilled }: RankPart) {
+  constructor(own: PieceTraining, group: Group, { pieces, isDistilled, onTimes }: RankPart) {
     super(own);
+    this.#onTimes = onTimes;
     this.#group = group;
     this.#isDistilled = isDistilled;
     this.#gradients = Array.from({ length: pieces }, () => new Float32Array(own.trainedCount));
@@ -98,13 +107,41 @@ export class RankedTraining extends DelegatedTraining {
     );
     const computedMs = performance.now() - began;
     await Promise.all(sent);
-    const sums = await this.#group.sumScalars(pieces.map(toNumbers));
+    const sums = await this.#group.sumScalars(pieces.map((piece, at) => this.#withTimes(piece, at)));
     this.own.writeGradient(total);
-    this.lastStep = { computedMs, summedMs: performance.now() - began, buckets };
+    const summedMs = performance.now() - began;
+    this.lastStep = { computedMs, summedMs, buckets };
+    this.#times = { compute: computedMs, exchange: summedMs - computedMs, rest: began - this.#ended };
+    this.#ended = performance.now();
+    this.#report(sums);
     return batchLoss([fromNumbers(sums)], this.#isDistilled);
   }
 
   apply(step: OptimizerStep): Promise<AppliedStep> {
+    this.#step = step.step;
     return this.own.apply(step);
+  }
+
+  /** The sums of a piece, and beside those of its first one the rank's times of the step before. */
+  #withTimes(piece: LossSums, at: number): Float64Array {
+    const { rank, world } = this.#group;
+    const numbers = new Float64Array(SUMS.length + RANK_TIMES.length * world);
+    numbers.set(toNumbers(piece));
+    if (at === 0 && this.#times)
+      numbers.set(
+        RANK_TIMES.map((name) => (this.#times as RankTimes)[name]),
+        SUMS.length + RANK_TIMES.length * rank,
+      );
+    return numbers;
+  }
+
+  /** All ranks' times of the step before, which every rank has now. */
+  #report(sums: Float64Array): void {
+    if (!this.#onTimes || this.#step === 0) return;
+    const ranks = Array.from({ length: this.#group.world }, (_, rank) => {
+      const first = SUMS.length + RANK_TIMES.length * rank;
+      return { compute: sums[first], exchange: sums[first + 1], rest: sums[first + 2] };
+    });
+    this.#onTimes(this.#step, ranks);
   }
 }

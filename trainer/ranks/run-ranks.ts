@@ -35,6 +35,7 @@ import { receivedRun } from "../stored-run.js";
 import { LocalStepsTraining, OuterState, outerMomentumOf } from "./local-steps.js";
 import { NO_RECORD } from "./no-record.js";
 import type { RankOptions } from "./rank-options.js";
+import { recordRankTimes } from "./rank-times.js";
 import { RankedTraining } from "./ranked-training.js";
 
 /** After a loss the others form a group again. */
@@ -164,6 +165,7 @@ async function groupRun(
     const part = {
       pieces: ownPieces(settings.accumulate, ofAll),
       isDistilled: settings.distillation !== "none",
+      ...(isMaster && { onTimes: recordRankTimes(request.out, (line) => options.progress.say(line)) }),
     };
     const assembly = {
       source,
