@@ -14,7 +14,7 @@ import { cacheFolder } from "./cache-folder.js";
 const MODEL_FILE = /^[\w.-]+\.(json|safetensors|bin|pth|pt)$/;
 const MOST_FILES = 256;
 /** Part of a checkpoint and not of its model. */
-const STATE_FILE = /^(optimizer\.safetensors|state\.json)$/;
+const STATE_FILE = /^((optimizer|outer)\.safetensors|state\.json)$/;
 
 /** The model in a run: of s3://bucket/run/best or s3://bucket/run/top/epoch-0003; null where no run.json has it. */
 async function findInRun(url: string): Promise<StoredFiles | null> {

@@ -11,7 +11,7 @@ import { copyOfRun, isInBucket, nameInBucket, placeOf } from "./bucket-copy.js";
 import { cacheFolder } from "./cache-folder.js";
 
 /** Moments, and the models of other epochs than the best one. */
-const NOT_SHOWN = /^(top\/|last\/optimizer\.safetensors$)/;
+const NOT_SHOWN = /^(top\/|last\/(optimizer|outer)\.safetensors$)/;
 
 /** RUN itself, or a copy where it is in a bucket. Throws `checkpoint/missing`, `network/…`. */
 export async function localRun(run: string, { s3Endpoint }: StoreSettings): Promise<string> {
