@@ -38,6 +38,7 @@ import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
 import { addConnectionSecurity, connectionFlags, connectionSecurity } from "../security-options.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
+import { endDespiteConnections } from "../train/lingering-connections.js";
 import { withLocalModels } from "../train/local-models.js";
 import { addRankOptions, type RankedRun, type RankSettings, rankSettings } from "../train/rank-settings.js";
 import { reportRun } from "../train/report-run.js";
@@ -153,11 +154,25 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   if (isGiven("dataServer") && !isGiven("data")) flags.data = undefined;
   requireOneSource(flags, "train");
   const ranks = rankSettings(flags);
-  if (ranks && ranks.rank > 0) return trainBeside(flags, ranks, configured, command);
+  try {
+    if (ranks && ranks.rank > 0) await trainBeside(flags, ranks, configured, command);
+    else await trainKept(flags, { configured, ranks }, command);
+  } finally {
+    if (ranks) endDespiteConnections();
+  }
+}
+
+interface RunPlan {
+  configured: Map<string, OptionValue>;
+  ranks: RankSettings | null;
+}
+
+/** The process that keeps the run. */
+async function trainKept(flags: TrainFlags, plan: RunPlan, command: Command): Promise<void> {
   const place = runPlace(flags.out, remoteSettings(flags));
   flags.out = place.folder;
   try {
-    await trainAt(place, flags, { configured, ranks }, command);
+    await trainAt(place, flags, plan, command);
   } catch (error) {
     await place.close().catch(() => {});
     throw place.explain(error);
@@ -269,7 +284,7 @@ async function trainBeside(
 async function trainAt(
   place: RunPlace,
   flags: TrainFlags,
-  { configured, ranks }: { configured: Map<string, OptionValue>; ranks: RankSettings | null },
+  { configured, ranks }: RunPlan,
   command: Command,
 ): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;

@@ -15,9 +15,10 @@ export interface TrainerProcess {
   ended: Promise<number | string>;
 }
 
-export function startTrainer(args: readonly string[]): TrainerProcess {
-  const all = [VITRINE, "train", "--no-report", ...args];
-  const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"] });
+/** `within`: a command that starts another one, such as that of a host of a test. */
+export function startTrainer(args: readonly string[], within: readonly string[] = []): TrainerProcess {
+  const [program, ...all] = [...within, process.execPath, VITRINE, "train", "--no-report", ...args];
+  const child = spawn(program, all, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
   child.stdout.on("data", (chunk) => {
