@@ -37,6 +37,31 @@ pageTests(({ open, errors }) => {
     await page.context().close();
   });
 
+  test("transparency is looked for after the verdict, beside the page's thread, and not at all in a JPEG file", async () => {
+    const page = await open();
+    await page.evaluate(() => {
+      const state = () => document.body.dataset.photograph;
+      const looked: string[] = [];
+      const [create, draw] = [createImageBitmap, OffscreenCanvasRenderingContext2D.prototype.drawImage];
+      window.createImageBitmap = (...args: unknown[]) => {
+        if (args[1]) looked.push(`${(args[0] as File).name} ${state()}`);
+        return (create as (...args: unknown[]) => Promise<ImageBitmap>)(...args);
+      };
+      OffscreenCanvasRenderingContext2D.prototype.drawImage = function (...args: unknown[]) {
+        if (args[0] instanceof HTMLImageElement) looked.push("an <img>, which stops the page");
+        return (draw as (...args: unknown[]) => void).apply(this, args);
+      };
+      Object.assign(window, { looked });
+    });
+    await dropFiles(page, [{ name: "a.jpg", bytes: wavesJpeg(1) }]);
+    await outcome(page, "classified", "a.jpg");
+    await dropFiles(page, [{ name: "clear.png", bytes: redPng(0) }]);
+    await outcome(page, "classified", "clear.png");
+    await page.waitForSelector("#transparency");
+    assert.equal(await page.evaluate("looked"), ["clear.png classified"]);
+    await page.context().close();
+  });
+
   test("beside a picture with transparent parts stands what the model sees there, and its copy is not black", async () => {
     const page = await open();
     await dropFiles(page, [{ name: "clear.png", bytes: redPng(0) }]);

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import type { PictureArea } from "../../../runtime/image/evaluation-crop.js";
 import type { Classification } from "../../browser/contract.js";
 import { LayerView } from "./attention-view.js";
@@ -11,7 +12,7 @@ import { useObjectUrl } from "./object-url.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
 import { Spotlight } from "./spotlight.js";
-import { hasTransparency } from "./transparency.js";
+import { hasTransparency, mayBeTransparent } from "./transparency.js";
 
 interface Size {
   width: number;
@@ -30,6 +31,13 @@ export function ShownPicture({ page, picture }: ShownPictureProps) {
   const size = useSignal<Size | null | undefined>(undefined);
   const verdict = picture.verdict.value;
   const classification = verdict.kind === "classified" ? verdict.classification : undefined;
+  // The verdict goes first: a large picture is not decoded twice at once, and one that is superseded not at all.
+  useEffect(() => {
+    if (!classification || !mayBeTransparent(classification.picture)) return;
+    void hasTransparency(picture.file).then((found) => {
+      picture.transparent.value = found;
+    });
+  }, [picture, classification]);
   const scan = page.explanations.scan.value;
   const drops = scan.kind === "done" ? scan.result.occlusion?.drops : undefined;
   const looked = attention.value.kind === "done" ? attention.value.result.attention : undefined;
@@ -62,7 +70,6 @@ export function ShownPicture({ page, picture }: ShownPictureProps) {
         hidden={url === undefined}
         onLoad={({ currentTarget }) => {
           size.value = { width: currentTarget.naturalWidth, height: currentTarget.naturalHeight };
-          picture.transparent.value = hasTransparency(currentTarget);
         }}
         onError={() => {
           size.value = null;

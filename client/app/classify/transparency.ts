@@ -5,12 +5,22 @@ import type { PictureFacts } from "../../browser/contract.js";
 /** Smaller transparent parts than a pixel of so many across change no verdict. */
 const SIDE = 128;
 
-/** Of an image that has loaded. */
-export function hasTransparency(image: HTMLImageElement): boolean {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) return false;
-  context.drawImage(image, 0, 0, SIDE, SIDE);
+/**
+ * Whether the page should look at all: most pictures are JPEG, which has no transparency, and looking means to decode the
+ * file once more.
+ */
+export function mayBeTransparent({ format }: PictureFacts): boolean {
+  return format !== "JPEG";
+}
+
+/** Decodes the file beside the page's own thread: drawing a large <img> would stop the page until it is decoded. */
+export async function hasTransparency(file: File): Promise<boolean> {
+  const size = { resizeWidth: SIDE, resizeHeight: SIDE, resizeQuality: "medium" } as const;
+  const bitmap = await createImageBitmap(file, size).catch(() => undefined);
+  const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
+  if (!bitmap || !context) return false;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
   const { data } = context.getImageData(0, 0, SIDE, SIDE);
   return data.some((value, place) => place % 4 === 3 && value < 255);
 }
