@@ -50,6 +50,9 @@ function load(script: string): Promise<Loaded> {
       const classifier = await library.createClassifier({ device: "wasm", ...options });
       const { classes } = await classifier.classify(files.photo, { topK: 1 });
       const { card } = classifier;
+      // A download is kept after the load, by a worker that dispose ends.
+      while ((await navigator.locks.query()).held?.length)
+        await new Promise((resolve) => setTimeout(resolve, 10));
       classifier.dispose();
       return { card, best: classes[0]?.label };
     } catch (error) {
