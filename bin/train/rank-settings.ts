@@ -126,7 +126,7 @@ export function addRankOptions(command: Command): void {
     .optionsGroup("Several processes:")
     .option(
       "--processes <n>",
-      "ranks on this machine, which divide its cores; on a GPU each takes one",
+      "ranks on this machine, which divide its cores",
       wholeNumber("--processes", { min: 1, max: MOST_RANKS }),
       1,
     )
