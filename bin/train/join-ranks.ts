@@ -1,11 +1,8 @@
 // Join ranks: how `vitrine train` joins a run of several processes. Rank 0 serves the rendezvous; each machine's first rank
 // starts the others of its machine.
 
-import type { ServeCollective } from "../../client/node/collective/contract.js";
 import { joinRun } from "../../client/node/collective/join-run.js";
 import { collectiveServer } from "../../server/collective-server.js";
-import { exposureWarning } from "../../server/listen.js";
-import { protectionOf } from "../../server/security.js";
 import type { RankOptions } from "../../trainer/ranks/rank-options.js";
 import { packageVersion } from "../command-line.js";
 import { serverSecurity } from "../security-options.js";
@@ -22,21 +19,6 @@ const securityOf = ({ ranksTlsCert, ranksTlsKey, ranksTlsCa, ranksTokenFile }: R
   }),
   client: { tlsCa: ranksTlsCa, tlsCert: ranksTlsCert, tlsKey: ranksTlsKey, tokenFile: ranksTokenFile },
 });
-
-/** A run's gradients and weights may be read and changed by anyone who reaches the port. */
-const EXPOSED = "take part in the run, and read its weights";
-
-/** The server of this rank; `say` gets a warning where others could reach it. */
-function serveWith(flags: RankFlags, say: (line: string) => void): ServeCollective {
-  const { server } = securityOf(flags);
-  const serve = collectiveServer(server, say);
-  return async (implementation, listen) => {
-    const served = await serve(implementation, listen);
-    const warning = exposureWarning(served.address, EXPOSED, protectionOf(server));
-    if (warning) say(warning);
-    return served;
-  };
-}
 
 /** How this process joins the run; `stop` ends the other ranks of its machine, which joining starts. */
 export function rankOptions({
@@ -78,7 +60,7 @@ export function rankOptions({
         // Ranks that average their weights do so before each checkpoint.
         facts: { version: packageVersion(), "checkpoint-every": String(flags.checkpointEvery) },
         transport: flags.ringTransport,
-        serve: serveWith(flags, say),
+        serve: collectiveServer(securityOf(flags).server, say),
         ...(flags.ranksListen !== undefined && { listen: flags.ranksListen }),
         ...(flags.ranksAdvertise !== undefined && { advertise: flags.ranksAdvertise }),
         ...securityOf(flags).client,
