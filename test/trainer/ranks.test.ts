@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { freePort } from "../../bin/child-command.js";
-import { createRankedRun, type RankedRun } from "./ranked-run.js";
+import { packageVersion } from "../../bin/command-line.js";
+import { joinRun } from "../../client/node/collective/join-run.js";
+import { collectiveServer } from "../../server/collective-server.js";
+import { createRankedRun, PIECES, type RankedRun } from "./ranked-run.js";
 import { reachStep, readMetrics, startTrainer, type TrainerProcess } from "./trainer-process.js";
 
 interface Context {
@@ -73,18 +76,15 @@ interface Ranks {
   start(rank: number): TrainerProcess;
 }
 
-async function startRanks({ ranked }: Context, run: string, ...more: string[]): Promise<Ranks> {
-  const place = [
-    "--world",
-    "4",
-    "--master",
-    `127.0.0.1:${await freePort()}`,
-    "--ranks-timeout",
-    "20",
-    ...more,
-  ];
-  const start = (rank: number) => startTrainer([...ranked.flags(run, STEPS), "--rank", `${rank}`, ...place]);
-  return { first: start(0), others: [1, 2, 3].map(start), start };
+/** Rank 0 waits so many seconds for the others, which wait longer for it: a busy machine starts it late. */
+async function startRanks({ ranked }: Context, run: string, wait: number, ...more: string[]): Promise<Ranks> {
+  const place = ["--world", "4", "--master", `127.0.0.1:${await freePort()}`, "--ranks-timeout", "20"];
+  const start = (rank: number) => {
+    const own = ["--rank", `${rank}`, "--wait-for-ranks", `${rank === 0 ? wait : 120}`];
+    return startTrainer([...ranked.flags(run, STEPS), ...place, ...own, ...more]);
+  };
+  const first = start(0);
+  return { first, others: [1, 2, 3].map(start), start };
 }
 
 const kill = async ({ process, ended }: TrainerProcess): Promise<void> => {
@@ -93,7 +93,7 @@ const kill = async ({ process, ended }: TrainerProcess): Promise<void> => {
 };
 
 test("ranks that are killed and come back change no bit", async (context) => {
-  const { first, others, start } = await startRanks(context, "killed", "--wait-for-ranks", "120");
+  const { first, others, start } = await startRanks(context, "killed", 120);
   for (const [at, step] of [3, 9, 16].entries()) {
     await reachStep(first, join(context.ranked.folder, "killed"), step);
     await kill(others[at]);
@@ -105,7 +105,7 @@ test("ranks that are killed and come back change no bit", async (context) => {
 });
 
 test("where a rank stays away, two go on as four, and the one that waits ends with them", async (context) => {
-  const { first, others } = await startRanks(context, "fewer", "--wait-for-ranks", "4");
+  const { first, others } = await startRanks(context, "fewer", 6);
   await reachStep(first, join(context.ranked.folder, "fewer"), 5);
   await kill(others[2]);
   for (const one of [first, others[0], others[1]]) await finish(one);
@@ -115,7 +115,7 @@ test("where a rank stays away, two go on as four, and the one that waits ends wi
 });
 
 test("the process that keeps the run is killed, and continues with the state that the others have", async (context) => {
-  const ranks = await startRanks(context, "kept", "--wait-for-ranks", "120", "--resume-if-any");
+  const ranks = await startRanks(context, "kept", 120, "--resume-if-any");
   await reachStep(ranks.first, join(context.ranked.folder, "kept"), 8);
   await kill(ranks.first);
   const again = ranks.start(0);
@@ -123,6 +123,31 @@ test("the process that keeps the run is killed, and continues with the state tha
   const { files, state } = readRun(context, "kept");
   // Rows of the steps after the last checkpoint are lost with the process.
   expectSame({ files, state, metrics: [] }, { ...context.expected, metrics: [] });
+});
+
+test("a rank that is lost while it hands its state over ends no other one", async (context) => {
+  const { ranked } = context;
+  const master = `127.0.0.1:${await freePort()}`;
+  const place = ["--rank", "0", "--world", "2", "--master", master, "--wait-for-ranks", "4"];
+  const first = startTrainer([...ranked.flags("handed", STEPS), ...place]);
+  const member = await joinRun({
+    ...{ master, rank: 1, world: 2, pieces: PIECES, waitSeconds: 60, say: () => {} },
+    facts: { version: packageVersion(), "checkpoint-every": "5" },
+    serve: collectiveServer({}, () => {}),
+  });
+  const asked = new Promise<void>((resolve) => {
+    member.serveState(() => {
+      resolve();
+      return new Promise(() => {});
+    });
+  });
+  await member.form({ step: 1000 });
+  await asked;
+  await member.close();
+  await finish(first);
+  assert.match(first.output(), /^rank 1 \(127\.0\.0\.1:\d+\) left: it leaves the run$/m);
+  assert.match(first.output(), /^1 rank from step 0 on$/m);
+  expectSame(readRun(context, "handed"), context.expected);
 });
 
 test.run();

@@ -42,6 +42,9 @@ import { RankedTraining } from "./ranked-training.js";
 const isLoss = (error: unknown): boolean =>
   isVitrineError(error) && error.code.startsWith("collective/peer-");
 
+/** So often in a row a group may be lost before it has got any further. */
+const MOST_LOSSES = 30;
+
 /**
  * How far a state is, as one number: a step counts as complete when its validation is, too. Every rank that has the same
  * number has the same state.
@@ -211,27 +214,30 @@ export async function trainRanks(
   try {
     member = await join(own?.parts.start.state.settings.accumulate);
     member.serveState(served);
-    for (;;) {
+    for (let losses = 0; ; ) {
       const at = own ? offered(own) : -1;
-      const { group, source, step } = await form(member, at, interruption);
-      if (!own)
-        own = await firstState(options, receivedRun(await member.fetchState(source), "the run of rank 0"));
-      else if (at < step || own.settled)
-        await takeState(own, (at === step && own.settled) || (await member.fetchState(source)));
-      const { run, close } = await groupRun(options, own, group, isMaster);
-      if (!isSaid) sayParts(options, own.parts, run);
-      isSaid = true;
-      progress.say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
       try {
-        await train(run);
-        await parted(group);
+        const { group, source, step } = await form(member, at, interruption);
+        if (!own)
+          own = await firstState(options, receivedRun(await member.fetchState(source), "the run of rank 0"));
+        else if (at < step || own.settled)
+          await takeState(own, (at === step && own.settled) || (await member.fetchState(source)));
+        const { run, close } = await groupRun(options, own, group, isMaster);
+        if (!isSaid) sayParts(options, own.parts, run);
+        isSaid = true;
+        progress.say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
+        try {
+          await train(run);
+          await parted(group);
+        } finally {
+          await close();
+        }
         member.finish();
         return run;
       } catch (error) {
-        if (!isLoss(error) || interruption.aborted) throw error;
+        losses = own && offered(own) > at ? 0 : losses + 1;
+        if (!isLoss(error) || interruption.aborted || losses > MOST_LOSSES) throw error;
         progress.say((error as Error).message);
-      } finally {
-        await close();
       }
     }
   } finally {

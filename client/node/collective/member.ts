@@ -10,7 +10,7 @@ import {
   type MasterMessage,
 } from "../../../proto/collective-codec.js";
 import { toStatus } from "../../../proto/wire-error.js";
-import { VitrineError } from "../../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../../runtime/errors.js";
 import type { ConnectionSecurity } from "../credentials.js";
 import { serveLink } from "./accept-link.js";
 import type { Formed, Member, StatePart } from "./contract.js";
@@ -289,11 +289,19 @@ export class RunMember implements Member {
         `rank ${from} of ${ring.world} has no state for rank ${ring.rank}`,
       );
     const { security, maxStateBytes, stallMs, silenceMs } = this.#options;
-    return fetchState({
-      ...{ address, security, rank: from, maxBytes: maxStateBytes, firstMs: stallMs, nextMs: silenceMs },
-      request: { generation: forming.generation, key: forming.key, rank: ring.rank },
-      signal: this.#groupEnd.signal,
-    });
+    const { signal } = this.#groupEnd;
+    try {
+      return await fetchState({
+        ...{ address, security, rank: from, maxBytes: maxStateBytes, firstMs: stallMs, nextMs: silenceMs },
+        request: { generation: forming.generation, key: forming.key, rank: ring.rank },
+        signal,
+      });
+    } catch (error) {
+      // A rank whose group has ended, or that is gone, answers before rank 0 says so.
+      if (!isVitrineError(error) || error.code !== "collective/state")
+        await delay(Math.min(VERDICT_MS, silenceMs), undefined, { signal }).catch(() => {});
+      throw signal.aborted ? signal.reason : error;
+    }
   }
 
   finish(): void {
