@@ -1,7 +1,7 @@
 // vitrine train: trains a DeiT or a RegNetY on the batches of a data server, or continues a run that stopped.
 
 import { join } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
@@ -19,33 +19,27 @@ import { createProgress, kernelProgress } from "../../trainer/progress.js";
 import { trainRanks } from "../../trainer/ranks/run-ranks.js";
 import { summarize } from "../../trainer/report.js";
 import { withLog } from "../../trainer/run-log.js";
-import { action, printJson, withExamples } from "../command-line.js";
+import { action, printJson } from "../command-line.js";
 import type { RunEnd } from "../dashboard/live-run.js";
 import type { LiveDashboard } from "../dashboard/open-dashboard.js";
 import { localData } from "../local-data.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
-import {
-  BAD_SAMPLES,
-  decimalNumber,
-  maxPixelsOption,
-  requireOneSource,
-  wholeNumber,
-  workersOption,
-} from "../options.js";
-import { addRemoteOptions, recordedPath, recordedRemoteFlags, remoteSettings } from "../remote-options.js";
+import { requireOneSource } from "../options.js";
+import { addRemoteOptions, remoteSettings } from "../remote-options.js";
 import type { ReportSources } from "../report/gather.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
-import { addConnectionSecurity, connectionFlags, connectionSecurity } from "../security-options.js";
+import { addConnectionSecurity, connectionSecurity } from "../security-options.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
 import { endDespiteConnections } from "../train/lingering-connections.js";
 import { withLocalModels } from "../train/local-models.js";
 import { addRankOptions, type RankedRun, type RankSettings, rankSettings } from "../train/rank-settings.js";
 import { reportRun } from "../train/report-run.js";
+import { type RunPlan, requestOf } from "../train/request.js";
 import { type RunPlace, runPlace } from "../train/run-place.js";
+import { addTrainExamples, addTrainOptions } from "../train/train-options.js";
 import { openValidation } from "../train/validation-source.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
-import { validationPlace } from "../validation-data.js";
 
 /** Training batches of a data server, or made in this process. */
 function trainingData(flags: TrainFlags, progress: Progress): RunSources["connect"] {
@@ -94,16 +88,6 @@ function reportedBy(
     remote: remoteSettings(flags),
     pixelLimit: flags.maxPixels,
   });
-}
-
-/**
- * A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. The
- * ranks of a machine divide its cores.
- */
-function threadsBeside({ dataServer, threads }: TrainFlags, processes = 1): number | "auto" {
-  if (threads === "auto" && processes > 1) return Math.max(1, Math.floor(nodeHost().cores() / processes));
-  const local = dataServer === undefined || /^(unix:|127\.|localhost:|\[::1\])/.test(dataServer);
-  return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
 
 /** Measures the run without writing anything. Throws `usage/command-line` with --resume. */
@@ -162,11 +146,6 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   }
 }
 
-interface RunPlan {
-  configured: Map<string, OptionValue>;
-  ranks: RankSettings | null;
-}
-
 /** The process that keeps the run. */
 async function trainKept(flags: TrainFlags, plan: RunPlan, command: Command): Promise<void> {
   const place = runPlace(flags.out, remoteSettings(flags));
@@ -180,45 +159,10 @@ async function trainKept(flags: TrainFlags, plan: RunPlan, command: Command): Pr
   await place.close();
 }
 
-async function requestOf(
-  flags: TrainFlags,
-  configured: Map<string, OptionValue>,
-  ranks: RankSettings | null,
-  command: Command,
-): Promise<RunRequest> {
-  const given = await withLocalModels(givenOptions(command));
-  // A piece for each rank, unless it is said: pieces are the run's, whichever ranks compute them later.
-  const isNew = ranks?.rank === 0 && flags.resume !== true;
-  if (isNew && !given.has("--accumulate") && !configured.has("--accumulate"))
-    given.set("--accumulate", ranks.world);
-  return {
-    out: flags.out,
-    resume: flags.resume ?? (flags.resumeIfAny === true && "if-any"),
-    given,
-    configured: await withLocalModels(configured),
-    command: {
-      ...(flags.data === undefined ? {} : { data: recordedPath(flags.data), workers: flags.workers }),
-      ...(flags.badSamples === undefined ? {} : { "bad-samples": flags.badSamples }),
-      "max-pixels": flags.maxPixels,
-      ...recordedRemoteFlags(flags),
-      ...(flags.dataServer === undefined ? {} : { "data-server": flags.dataServer }),
-      ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
-      "data-timeout": flags.dataTimeout,
-      ...connectionFlags(flags),
-      "teacher-timeout": flags.teacherTimeout,
-      "checkpoint-every": flags.checkpointEvery,
-      "keep-best": flags.keepBest,
-    },
-    validation: flags.val === undefined ? null : validationPlace(flags.val),
-    badSamples: flags.badSamples ?? null,
-    acceptData: flags.acceptData ?? false,
-    checkpointEvery: flags.checkpointEvery,
-    keepBest: flags.keepBest,
-    device: flags.device ?? null,
-    gpuTier: flags.gpuTier ?? null,
-    teacherTimeout: flags.teacherTimeout,
-    threads: threadsBeside(flags, ranks?.processes),
-  };
+/** The run that is asked for, with the models that it names on this machine. */
+async function localRequest(flags: TrainFlags, plan: RunPlan, command: Command): Promise<RunRequest> {
+  const configured = await withLocalModels(plan.configured);
+  return requestOf(flags, { ...plan, configured }, await withLocalModels(givenOptions(command)));
 }
 
 /** A run that this process computes alone, or with the ranks that it leads. */
@@ -259,7 +203,7 @@ async function trainBeside(
 ): Promise<void> {
   // Of the run itself rank 0 speaks.
   const progress = { report: () => {}, status: () => {}, say: () => {}, end: () => {} };
-  const request = await requestOf(flags, configured, ranks, command);
+  const request = await localRequest(flags, { configured, ranks }, command);
   const signals = stopOnSignals(writeError, "the run of rank 0");
   const options = {
     request,
@@ -290,7 +234,7 @@ async function trainAt(
   const stream = flags.json ? process.stderr : process.stdout;
   const terminal = place.shown(createProgress(stream));
   let progress = withLog(terminal);
-  const request = await requestOf(flags, configured, ranks, command);
+  const request = await localRequest(flags, { configured, ranks }, command);
   const signals = stopOnSignals((line) => progress.say(line), place.name(join(flags.out, LAST)));
   const { interruption } = signals;
   let live: LiveDashboard | null = null;
@@ -328,75 +272,8 @@ async function trainAt(
 }
 
 export function configureTrain(command: Command): void {
+  addTrainOptions(command);
   command
-    .optionsGroup("Data and run:")
-    .option("-c, --config <file>", "YAML file of flags without dashes; flags given here override it")
-    .option(
-      "--data <path>",
-      "training images: folder of class folders, list, index, or URL of one; this process decodes them",
-    )
-    .option(
-      "--data-server <address>",
-      "in place of --data: HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name",
-    )
-    .requiredOption(
-      "--out <folder>",
-      "folder of the run, with last/, best/, metrics.csv and config.yaml; or s3://BUCKET/PREFIX",
-    )
-    .option(
-      "--val <path>",
-      "validation images: folder of class folders, list, index, URL of one, or grpc://HOST:PORT of their data server",
-    )
-    .addOption(
-      new Option(
-        "--bad-samples <policy>",
-        "a file of --data or --val that cannot be read: end the run, leave it out, or use the rows that it still has (default: fail)",
-      ).choices(BAD_SAMPLES),
-    )
-    .addOption(maxPixelsOption("a larger one of --data or --val is a bad sample"))
-    .addOption(workersOption())
-    .option("--resume", "continue the run in --out, with its settings")
-    .option(
-      "--resume-if-any",
-      "continue the run in --out if there is one, else start it: for restarts by a cluster",
-    )
-    .option("--accept-data", "with --resume: continue although the data set has changed")
-    .option(
-      "--checkpoint-every <steps>",
-      "steps between checkpoints; each epoch's end writes one too",
-      wholeNumber("--checkpoint-every", { min: 1 }),
-      500,
-    )
-    .option(
-      "--keep-best <n>",
-      "epochs whose models are kept in RUN/top, without optimizer state; 1: RUN/best alone",
-      wholeNumber("--keep-best", { min: 1, max: 1000 }),
-      3,
-    )
-    .option(
-      "--data-timeout <s>",
-      "seconds to wait for a data server that does not answer",
-      decimalNumber("--data-timeout", { min: 0 }),
-      60,
-    )
-    .option(
-      "--data-credit <MiB>",
-      "memory for batches in flight or waiting, in MiB (default: what fits in 64 MiB, from 2 to 8 batches)",
-      decimalNumber("--data-credit", { min: 0 }),
-    )
-    .option(
-      "--teacher-timeout <s>",
-      "seconds for each answer of a teacher's server (--teacher grpc://...)",
-      decimalNumber("--teacher-timeout", { min: 0.001 }),
-      60,
-    )
-    .option("--dry-run", "measure memory, data and a few steps, estimate the run's time, and write nothing")
-    .option(
-      "--dashboard [host:port]",
-      "serve a live page of the run, which can pause, save and stop it (default: 127.0.0.1:8090, or a free port)",
-    )
-    .option("--no-report", "write no RUN/report.html at the end of the run")
-    .option("--json", "end with one line of JSON; everything else goes to standard error")
     .optionsGroup("Device:")
     .addOption(deviceOption())
     .addOption(gpuTierOption())
@@ -406,29 +283,5 @@ export function configureTrain(command: Command): void {
   addRemoteOptions(command);
   addTrainerOptions(command);
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
-  withExamples(command, [
-    [
-      "train DeiT-Ti from scratch",
-      "vitrine train --data photos/train --val photos/val \\\n" +
-        "    --out runs/tiny --model deit_tiny_patch16_224",
-    ],
-    [
-      "fine-tune on one's own photographs for 5 epochs",
-      "vitrine train --data-server 127.0.0.1:50051 --val photos/val \\\n" +
-        "    --out runs/tuned --init model.safetensors --epochs 5",
-    ],
-    [
-      "the same settings again, but for a seed",
-      "vitrine train -c runs/tuned/config.yaml --seed 1 --out runs/again",
-    ],
-    [
-      "the same run in 4 processes of this machine",
-      "vitrine train --data photos/train --out runs/tiny \\\n" +
-        "    --model deit_tiny_patch16_224 --processes 4",
-    ],
-    [
-      "continue a run that was stopped",
-      "vitrine train --data-server 127.0.0.1:50051 --out runs/tiny --resume",
-    ],
-  ]);
+  addTrainExamples(command);
 }

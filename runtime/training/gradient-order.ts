@@ -3,7 +3,7 @@
 
 import { tensorsChanged } from "../graph/graph.js";
 import type { Program } from "../graph/program.js";
-import { GRADIENTS } from "./graph.js";
+import { GRADIENTS } from "./store-names.js";
 
 export interface GradientOrder {
   /** Parameters in the order in which their gradients become final. */

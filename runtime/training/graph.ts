@@ -30,15 +30,8 @@ import { BUFFERS, type ClassifierHeads, type ImageInput, WEIGHTS } from "../mode
 import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
+import { AVERAGE, AVERAGE_BUFFERS, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./store-names.js";
 import type { TrainedFamily } from "./tensors.js";
-
-/** Names of the stores of a training, besides `weights` and `buffers`. */
-export const GRADIENTS = "gradients";
-export const FIRST_MOMENT = "firstMoment";
-export const SECOND_MOMENT = "secondMoment";
-export const AVERAGE = "ema";
-/** The average of the running statistics in `buffers`. */
-export const AVERAGE_BUFFERS = "emaBuffers";
 
 /** The options that the programs depend on. */
 export type StepOptions = Pick<

@@ -10,17 +10,9 @@ import { familyOf } from "../models/families.js";
 import type { ImageInput } from "../models/family.js";
 import { BUFFERS, WEIGHTS } from "../models/family.js";
 import type { TrainingOptions } from "./contract.js";
-import {
-  AVERAGE,
-  AVERAGE_BUFFERS,
-  accumulateGraph,
-  applyGraph,
-  FIRST_MOMENT,
-  GRADIENTS,
-  parameterGroups,
-  SECOND_MOMENT,
-} from "./graph.js";
+import { accumulateGraph, applyGraph, parameterGroups } from "./graph.js";
 import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
+import { AVERAGE, AVERAGE_BUFFERS, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./store-names.js";
 import { type TrainedFamily, TrainedTensors } from "./tensors.js";
 
 export type PlannedTraining = Omit<TrainingOptions, "weights">;

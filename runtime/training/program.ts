@@ -1,6 +1,5 @@
 // Training program: a model's weights, gradients, moments and average on an executor, and the steps that change them.
 
-import { VitrineError } from "../errors.js";
 import type { Store, StoreLayout } from "../executors/device-store.js";
 import type { DeviceInputs, Executable, Executor, OperationsDone } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
@@ -23,19 +22,14 @@ import type {
   TrainingState,
 } from "./contract.js";
 import { type GradientOrder, gradientOrder } from "./gradient-order.js";
-import {
-  AVERAGE,
-  AVERAGE_BUFFERS,
-  distillationScale,
-  FIRST_MOMENT,
-  GRADIENTS,
-  SECOND_MOMENT,
-} from "./graph.js";
+import { distillationScale } from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
 import { batchLoss, type DistilledInputs, lossSums } from "./loss-terms.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining, type TrainingPlan } from "./plan.js";
+import { noAverage, STATE_STORES, stateStores } from "./state-stores.js";
 import { disposeOnDevice, type Images, type MicroBatch, microBatches, stepInputs } from "./step-inputs.js";
+import { GRADIENTS } from "./store-names.js";
 import type { StateStores, TrainedFamily, TrainedTensors } from "./tensors.js";
 import { GradientSum, TrainedValues } from "./trained-values.js";
 
@@ -89,20 +83,6 @@ interface Steps {
   apply: Executable;
   evaluate: InferenceStep;
   evaluateAverage: InferenceStep | undefined;
-}
-
-const STATE_STORES: Readonly<Record<TrainingState, { parameters: string; buffers?: string }>> = {
-  weights: { parameters: WEIGHTS, buffers: BUFFERS },
-  ema: { parameters: AVERAGE, buffers: AVERAGE_BUFFERS },
-  firstMoment: { parameters: FIRST_MOMENT },
-  secondMoment: { parameters: SECOND_MOMENT },
-};
-
-/** Undefined where the training does not keep this state. */
-function stateStores(stores: ReadonlyMap<string, Store>, state: TrainingState): StateStores | undefined {
-  const { parameters, buffers } = STATE_STORES[state];
-  const store = stores.get(parameters);
-  return store && { parameters: store, buffers: buffers === undefined ? undefined : stores.get(buffers) };
 }
 
 interface Submits {
@@ -346,11 +326,4 @@ class ProgramTraining implements ImageTraining {
       step?.dispose();
     for (const store of this.#stores.values()) store.dispose();
   }
-}
-
-function noAverage(): VitrineError {
-  return new VitrineError(
-    "training/ema",
-    "this training keeps no moving average of the weights; start it with one (option ema, --ema)",
-  );
 }
