@@ -9,8 +9,8 @@ export interface Hosts {
   command(host: number): readonly string[];
   /** Packets of all hosts are late by `delayMs` and lost with probability `loss`. Where there is no netem, none is late: returns what tc says. */
   impair(options: { delayMs: number; loss: number }): string | null;
-  /** Bytes a second of each host, in both directions. */
-  limit(bytesPerSecond: number): void;
+  /** What each host sends: bytes a second, and how late it is, which needs netem. */
+  limit(bytesPerSecond: number, delayMs: number): void;
   /** Pulls the host's cable, and puts it back. */
   cut(host: number): void;
   mend(host: number): void;
@@ -100,8 +100,10 @@ export function createHosts(count: number): Hosts | string {
       }
       return refusal;
     },
-    limit(bytesPerSecond) {
-      const rule = `tbf rate ${8 * bytesPerSecond}bit burst 32k latency 1s`;
+    limit(bytesPerSecond, delayMs) {
+      const rate = `rate ${8 * bytesPerSecond}bit`;
+      const rule =
+        delayMs > 0 ? `netem delay ${delayMs}ms ${rate} limit 10000` : `tbf ${rate} burst 32k latency 1s`;
       for (const host of all) run(tc(host, `qdisc add dev eth0 root ${rule}`));
     },
     cut: (host) => port(host, "down"),

@@ -2,12 +2,14 @@
 // exactly once, in order. `npm run faults -- [N] [--seed S]`: N faults (50), divided among the scenarios.
 // Exits 1 where a batch or a weight differs. `npm run faults -- serve`: hostile requests to an inference server, with
 // `--only TEXT` those whose name contains TEXT. `npm run faults -- ranks [--kills N] [--seed S]`: ranks of a training in
-// four processes, killed N times (20).
+// four processes, killed N times (20). `npm run faults -- network [--mbit 100] [--delay-ms 0]`: the steps of ranks on four hosts
+// of a slow network, beside a prediction.
 
 import { parseArgs } from "node:util";
 import { createDataSet } from "../data/synthetic-data-set.js";
 import { attackServer } from "../serving/hostile/program.js";
 import { createChance } from "./chance.js";
+import { compareNetwork } from "./network.js";
 import { killRanks } from "./ranks.js";
 import { divided, SCENARIOS, STREAM_SCENARIOS } from "./scenarios.js";
 
@@ -16,6 +18,8 @@ const { values, positionals } = parseArgs({
   options: {
     seed: { type: "string", default: String(Date.now() % 100_000) },
     only: { type: "string", default: "" },
+    mbit: { type: "string", default: "100" },
+    "delay-ms": { type: "string", default: "0" },
     kills: { type: "string", default: "20" },
   },
 });
@@ -24,18 +28,22 @@ if (positionals[0] === "serve") {
   process.exit();
 }
 const isOfRanks = positionals[0] === "ranks";
-const total = Number(isOfRanks ? values.kills : (positionals[0] ?? 50));
+const isOfCounts = !isOfRanks && positionals[0] !== "network";
+const total = Number(isOfCounts ? (positionals[0] ?? 50) : values.kills);
 const seed = Number(values.seed);
 if (!(Number.isInteger(total) && total >= 1 && Number.isInteger(seed))) {
   process.stderr.write("faults: give a number of faults, and --seed a whole number\n");
   process.exit(1);
 }
 
-process.stdout.write(`${total} faults, seed ${seed}\n`);
-if (isOfRanks) {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  process.exit((await killRanks(total, createChance(seed), say)) ? 0 : 1);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+if (positionals[0] === "network") {
+  const [megabitsPerSecond, delayMs] = [values.mbit, values["delay-ms"]].map(Number);
+  process.exit((await compareNetwork({ megabitsPerSecond, delayMs }, say)) ? 0 : 1);
 }
+say(`${total} faults, seed ${seed}`);
+if (isOfRanks) process.exit((await killRanks(total, createChance(seed), say)) ? 0 : 1);
+
 const set = createDataSet(40);
 const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
 const counts = divided(total, SCENARIOS.length);

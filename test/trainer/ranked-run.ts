@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { createDataSet } from "../data/synthetic-data-set.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
 import { startTrainer } from "./trainer-process.js";
@@ -26,11 +27,12 @@ export interface RankedRun {
 
 const TENSOR_FILES = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"];
 
-export async function createRankedRun(): Promise<RankedRun> {
+/** `larger`: sizes of the model, other than those of the tiny one. */
+export async function createRankedRun(larger: Partial<DeitConfig> = {}): Promise<RankedRun> {
   const set = createDataSet(75);
   const folder = mkdtempSync(join(tmpdir(), "vitrine-ranks-"));
   const labels = ["cat", "dog", "emu"];
-  const sizes = { classes: labels.length };
+  const sizes = { ...larger, classes: labels.length };
   const model = await writeTinyModel(join(folder, "sizes"), tinyConfig(sizes), labels, 0);
   const teacherConfig = tinyConfig({ ...sizes, distilled: false });
   const teacher = await writeTinyModel(join(folder, "teacher"), teacherConfig, labels, 3);
