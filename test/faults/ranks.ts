@@ -15,7 +15,7 @@ const STEPS_PER_KILL = 12;
 const STEPS_AROUND = 60;
 /** The first and the last step after which a rank is killed. */
 const FIRST_STEP = 3;
-const QUIET_STEPS = 30;
+const QUIET_STEPS = 60;
 /** Rank 0 waits so many seconds for all ranks; the others wait longer for it, since it alone keeps the run. */
 const WAIT_SECONDS = 6;
 const WAIT_FOR_FIRST_SECONDS = 300;
@@ -155,12 +155,10 @@ export async function killRanks(
     ranks = new Ranks(run, "killed", steps, await freePort());
     let done = 0;
     for (const [at, moment] of moments.entries()) {
-      // Of four kills, one comes while the ranks may still recover from the one before.
-      if (at > 0 && chance.below(4) === 0) await delay(chance.below(5000));
-      else {
-        await ranks.reach(moment);
-        await delay(chance.below(300));
-      }
+      // Of four kills, one may come before its step, while the ranks still recover from the kill before.
+      const isEarly = at > 0 && chance.below(4) === 0;
+      await Promise.race([ranks.reach(moment), ...(isEarly ? [delay(chance.below(5000))] : [])]);
+      await delay(chance.below(200));
       if (ranks.isOver) break;
       say(`kill ${String(++done).padStart(2)}  ${await ranks.kill(chance)}`);
     }
@@ -172,13 +170,19 @@ export async function killRanks(
       say(`${file.padEnd(21)}  ${digest}  ${found[file] === digest ? "equal" : `DIFFERENT: ${found[file]}`}`);
     say(
       `${done} kills, groups: ${ranks.groups}; ${seconds(started)} s; ` +
-        (ranks.failures.length > 0 ? "RANKS FAILED" : isEqual ? "everything equal" : "NOT EQUAL"),
+        verdictOf(ranks.failures.length, isEqual, kills - done),
     );
     return isEqual && ranks.failures.length === 0 && done === kills;
   } finally {
     ranks?.close();
     run.remove();
   }
+}
+
+function verdictOf(failures: number, isEqual: boolean, missing: number): string {
+  if (failures > 0) return "RANKS FAILED";
+  if (!isEqual) return "NOT EQUAL";
+  return missing > 0 ? `THE RUN ENDED BEFORE ${missing} OF THE KILLS` : "everything equal";
 }
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(0);
