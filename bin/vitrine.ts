@@ -31,7 +31,10 @@ function usageError(error: CommanderError, command: Command): VitrineError {
   for (let at: Command | null = command; at; at = at.parent) names.unshift(at.name());
   const flags = command.options.flatMap(({ long, short }) => [long, short]);
   const answer = knownFlagAnswer(names.slice(1).join(" "), flags, process.argv.slice(2));
-  const text = answer ?? unknownFlag(error, command, names.length) ?? error.message.replace(/^error: /, "");
+  const text =
+    answer ??
+    unknownFlag(error, command, names.length) ??
+    error.message.replace(/^error: /, "").replace(/(unknown option '[^'=]+)=.*'/, "$1'");
   return new VitrineError("usage/command-line", `${text} (see "${names.join(" ")} --help")`);
 }
 

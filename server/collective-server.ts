@@ -2,9 +2,10 @@
 // themselves are the trainer's.
 
 import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { isLocalAddress } from "../proto/address.js";
 import { COLLECTIVE_SERVICE } from "../proto/collective-codec.js";
 import { drainGrpc } from "./drain.js";
-import { exposureWarning, listen } from "./listen.js";
+import { listen } from "./listen.js";
 import { openSecurity, protectionOf, type ServerSecurity } from "./security.js";
 
 /** A rank has few calls with another one: no connection takes all places. */
@@ -13,6 +14,10 @@ const OPTIONS = {
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 60_000,
 };
+
+const openPort = (address: string): string =>
+  `warning: ${address} is reachable from other machines: anyone who can reach it can join the run and read its weights. ` +
+  "Give every rank --ranks-tls-cert, --ranks-tls-key and --ranks-tls-ca";
 
 /**
  * For `JoinOptions.serve`. `say` gets a line where anyone on the network could join the run, and one about each changed file
@@ -29,8 +34,7 @@ export function collectiveServer(security: ServerSecurity, say: (text: string) =
     };
     try {
       const bound = await listen(server, address, opened.credentials);
-      const warning = exposureWarning(bound, "join the run and read its weights", protectionOf(security));
-      if (warning !== undefined) say(warning);
+      if (!isLocalAddress(bound) && !protectionOf(security).asksWhoCalls) say(openPort(bound));
       return { address: bound, close };
     } catch (error) {
       await close();

@@ -33,7 +33,13 @@ import { stopOnSignals } from "../stop-on-signals.js";
 import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
 import { endDespiteConnections } from "../train/lingering-connections.js";
 import { withLocalModels } from "../train/local-models.js";
-import { addRankOptions, type RankedRun, type RankSettings, rankSettings } from "../train/rank-settings.js";
+import {
+  addRankOptions,
+  aloneNotice,
+  type RankedRun,
+  type RankSettings,
+  rankSettings,
+} from "../train/rank-settings.js";
 import { reportRun } from "../train/report-run.js";
 import { type RunPlan, requestOf } from "../train/request.js";
 import { type RunPlace, runPlace } from "../train/run-place.js";
@@ -138,12 +144,29 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   if (isGiven("dataServer") && !isGiven("data")) flags.data = undefined;
   requireOneSource(flags, "train");
   const ranks = rankSettings(flags);
+  checkPlace(flags, ranks);
+  const alone = ranks ? null : aloneNotice();
+  if (alone !== null) writeError(alone);
   try {
     if (ranks && ranks.rank > 0) await trainBeside(flags, ranks, configured, command);
     else await trainKept(flags, { configured, ranks }, command);
   } finally {
     if (ranks) endDespiteConnections();
   }
+}
+
+/** Throws `usage/command-line` where the run has no place, and for a dry run of several processes. */
+function checkPlace({ out, dryRun: isDry }: TrainFlags, ranks: RankSettings | null): void {
+  if (isDry && ranks)
+    throw new VitrineError(
+      "usage/command-line",
+      "--dry-run measures one process: leave --processes, --rank and --world out, and see vitrine simulate --train",
+    );
+  if (out !== undefined || (ranks && ranks.rank > 0)) return;
+  throw new VitrineError(
+    "usage/command-line",
+    "required option '--out <folder>' not specified (see \"vitrine train --help\")",
+  );
 }
 
 /** The process that keeps the run. */
@@ -182,9 +205,9 @@ async function trainAll(
 async function trainWith({
   options,
   ...ranked
-}: { options: PrepareOptions } & RankedRun): Promise<FolderRun> {
+}: { options: PrepareOptions } & Omit<RankedRun, "interruption">): Promise<FolderRun> {
   const { rankOptions } = await import("../train/join-ranks.js");
-  const joining = rankOptions(ranked);
+  const joining = rankOptions({ ...ranked, interruption: options.interruption });
   try {
     return await trainRanks(options, joining);
   } finally {
@@ -202,6 +225,7 @@ async function trainBeside(
   command: Command,
 ): Promise<void> {
   // Of the run itself rank 0 speaks.
+  flags.out ??= "";
   const progress = { report: () => {}, status: () => {}, say: () => {}, end: () => {} };
   const request = await localRequest(flags, { configured, ranks }, command);
   const signals = stopOnSignals(writeError, "the run of rank 0");

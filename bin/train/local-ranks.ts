@@ -5,6 +5,8 @@ import { once } from "node:events";
 
 /** A rank that ends again and again has a reason of its own. */
 const MOST_RESTARTS = 3;
+/** Statuses of a rank that Ctrl-C or SIGTERM has stopped. */
+const STOPPED = new Set<number | null>([130, 143]);
 /** How long a rank may take to end once it was asked to. */
 const GRACE_MS = 10_000;
 
@@ -36,13 +38,22 @@ export function argumentsOfOthers(args: readonly string[]): string[] {
   return kept;
 }
 
+export interface LocalRanksOptions {
+  first: number;
+  count: number;
+  argsOf(rank: number): string[];
+  /** Of the run: a terminal's Ctrl-C reaches every rank. */
+  interruption: AbortSignal;
+}
+
 /** Starts ranks `first` … `first + count − 1`; `argsOf` gives the arguments of each. `say` gets what they write. */
 export function startLocalRanks(
-  { first, count, argsOf }: { first: number; count: number; argsOf(rank: number): string[] },
+  { first, count, argsOf, interruption }: LocalRanksOptions,
   say: (line: string) => void,
 ): LocalRanks {
   const running = new Set<ChildProcess>();
   let stopping = false;
+  const isStopping = () => stopping || interruption.aborted;
   const start = (rank: number, restarts: number): void => {
     const script = [...process.execArgv, process.argv[1]];
     const child = spawn(process.execPath, [...script, ...argsOf(rank)], {
@@ -53,11 +64,12 @@ export function startLocalRanks(
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (line.trim() !== "") say(`rank ${rank}: ${line}`);
+      for (const line of lines) if (line.trim() !== "" && !isStopping()) say(`rank ${rank}: ${line}`);
     });
     child.once("close", (status, signal) => {
       running.delete(child);
-      if (stopping || status === 0) return;
+      if (isStopping() || status === 0) return;
+      if (STOPPED.has(status)) return say(`rank ${rank} was stopped: the others go on without it`);
       const how = signal === null ? `with status ${status}` : `by ${signal}`;
       const again = restarts < MOST_RESTARTS;
       say(

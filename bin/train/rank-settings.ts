@@ -45,6 +45,7 @@ export interface RankedRun {
   flags: RankFlags;
   ranks: RankSettings;
   threads: number | "auto";
+  interruption: AbortSignal;
   say(line: string): void;
 }
 
@@ -89,9 +90,21 @@ function fromLauncher(variables: Variables): FoundRank | null {
       origin: "PET_NODE_RANK and PET_NNODES",
     };
   }
+  if (rank === undefined && world !== undefined && world > 1 && variables.JOB_COMPLETION_INDEX === undefined)
+    throw new VitrineError(
+      "usage/rank",
+      `WORLD_SIZE is ${world}, but nothing says which rank this process is: set RANK as well, or give --rank`,
+    );
   const index = numberOf(variables, "JOB_COMPLETION_INDEX");
   if (index === undefined || (world === undefined && host === undefined)) return null;
   return { rank: index, world, host, port, processes: undefined, origin: "JOB_COMPLETION_INDEX" };
+}
+
+/** A line where a launcher says less than a rank needs: the process then trains the whole run by itself. */
+export function aloneNotice(variables: Variables = process.env): string | null {
+  const index = variables.JOB_COMPLETION_INDEX;
+  if (index === undefined) return null;
+  return `JOB_COMPLETION_INDEX is ${quote(index)}, but neither WORLD_SIZE nor --world is set: this process trains the whole run alone`;
 }
 
 /** Null for a run of one process. Throws `usage/rank`, `usage/command-line`. */
@@ -101,6 +114,12 @@ export function rankSettings(flags: RankFlags, variables: Variables = process.en
   const rank = flags.rank ?? found?.rank ?? 0;
   const world = flags.world ?? found?.world ?? Math.max(processes, 1);
   if (world === 1 && flags.master === undefined) return null;
+  if (flags.rank === undefined && found === null && world > processes)
+    throw new VitrineError(
+      "usage/rank",
+      `a world of ${world} has more ranks than this machine's ${processes}: say which this process is (--rank)`,
+      { details: { world, processes } },
+    );
   if (rank + processes > world)
     throw new VitrineError(
       "usage/rank",

@@ -16,9 +16,9 @@ export function addTrainOptions(command: Command): void {
       "--data-server <address>",
       "in place of --data: HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name",
     )
-    .requiredOption(
+    .option(
       "--out <folder>",
-      "folder of the run, with last/, best/, metrics.csv and config.yaml; or s3://BUCKET/PREFIX",
+      "folder of the run, which rank 0 alone needs, with last/, best/, metrics.csv and config.yaml; or s3://BUCKET/PREFIX",
     )
     .option(
       "--val <path>",

@@ -68,6 +68,8 @@ test("a rank outside its world, one without an address, and a variable that is n
   };
   assert.match(refused({ rank: 4, world: 4, master: "a:1" }), /usage\/rank ranks 4 to 4 of a world of 4/);
   assert.match(refused({ rank: 1, world: 2 }), /give --master HOST:PORT/);
+  assert.match(refused({ world: 2, master: "a:1" }), /say which this process is \(--rank\)/);
+  assert.match(refused({}, { WORLD_SIZE: "2" }), /WORLD_SIZE is 2, .*set RANK as well/);
   assert.match(refused({}, { RANK: "one", WORLD_SIZE: "2" }), /RANK is "one"/);
 });
 

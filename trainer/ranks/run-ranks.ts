@@ -38,6 +38,9 @@ import type { RankOptions } from "./rank-options.js";
 import { recordRankTimes } from "./rank-times.js";
 import { RankedTraining } from "./ranked-training.js";
 
+/** Characters of what the others are told of a rank's error. */
+const LONGEST_REASON = 300;
+
 /** After a loss the others form a group again. */
 const isLoss = (error: unknown): boolean =>
   isVitrineError(error) && error.code.startsWith("collective/peer-");
@@ -200,9 +203,9 @@ async function groupRun(
  */
 export async function trainRanks(
   options: PrepareOptions,
-  { join, isMaster }: RankOptions,
+  { join, isMaster, say }: RankOptions,
 ): Promise<FolderRun> {
-  const { progress, interruption } = options;
+  const { interruption } = options;
   let own: RankState | null = isMaster ? await firstState(options) : null;
   let member: Member | null = null;
   let isSaid = false;
@@ -225,7 +228,7 @@ export async function trainRanks(
         const { run, close } = await groupRun(options, own, group, isMaster);
         if (!isSaid) sayParts(options, own.parts, run);
         isSaid = true;
-        progress.say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
+        say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
         try {
           await train(run);
           await parted(group);
@@ -233,17 +236,37 @@ export async function trainRanks(
           await close();
         }
         member.finish();
+        if (!isMaster) say("the run is finished");
         return run;
       } catch (error) {
         losses = own && offered(own) > at ? 0 : losses + 1;
         if (!isLoss(error) || interruption.aborted || losses > MOST_LOSSES) throw error;
-        progress.say((error as Error).message);
+        say(lossOf(error as VitrineError));
       }
     }
+  } catch (error) {
+    const told = isVitrineError(error) ? `${error.code}: ${error.message}` : String(error);
+    await member?.close(interruption.aborted ? "it was stopped" : told.slice(0, LONGEST_REASON));
+    throw isMaster || own ? error : otherRun(error);
   } finally {
     await member?.close();
     await own?.parts.close();
   }
+}
+
+/** Without what the record of the run adds for its end: the run goes on. */
+const lossOf = ({ message, cause, code }: VitrineError): string =>
+  isVitrineError(cause) && cause.code === code ? cause.message : message;
+
+/** Codes of what contradicts the run that rank 0 has, whose texts are for a run that is continued. */
+const OTHER_RUN = /^(usage\/resume|data\/fingerprint-changed|checkpoint\/(teacher|fused-multiply-add))$/;
+
+/** As an error of this rank: nothing of it is continued here. */
+function otherRun(error: unknown): unknown {
+  if (!isVitrineError(error) || !OTHER_RUN.test(error.code)) return error;
+  const [difference] = error.message.split(/; if files|, or start a new run|: resume it with/);
+  const text = `this rank does not fit the run of rank 0: ${difference}`;
+  return new VitrineError(error.code, text, { details: error.details, cause: error });
 }
 
 /**

@@ -65,8 +65,8 @@ export interface Member {
   fetchState(from: number): Promise<Map<string, Uint8Array>>;
   /** On rank 0: the run is over, and `form` of the others rejects with `collective/finished`. On others: nothing. */
   finish(): void;
-  /** Leaves the run. */
-  close(): Promise<void>;
+  /** Leaves the run; the others are told why. */
+  close(reason?: string): Promise<void>;
 }
 
 /** A gRPC server of a rank. */

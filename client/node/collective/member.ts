@@ -308,10 +308,10 @@ export class RunMember implements Member {
     this.#options.finish();
   }
 
-  async close(): Promise<void> {
+  async close(reason = "it leaves the run"): Promise<void> {
     if (this.#isClosed) return;
     this.#closing.abort(closedHere());
-    this.#leave("it leaves the run");
+    this.#leave(reason);
     this.#onFormed?.(null);
     await nextTurn();
     this.#line?.close();
