@@ -1,4 +1,4 @@
-// Runs every test file in a process of its own, two at a time, the longest first, each with a deadline, and counts.
+// Runs every test file in a process of its own, three at a time, the longest first, each with a deadline, and counts.
 // A file that registers no test, hangs or leaves with another status than 0 fails.
 //
 // `npm test -- [WORD…] [--only NAME] [--fast]`
@@ -157,7 +157,8 @@ const outcomes: Outcome[] = [];
  */
 const queues = [files.filter(needsGpu), files.filter((file) => !needsGpu(file))];
 async function lane(_: unknown, index: number): Promise<void> {
-  const take = () => queues[index % 2].shift() ?? queues[(index + 1) % 2].shift();
+  const own = index === 0 ? 0 : 1;
+  const take = () => queues[own].shift() ?? queues[1 - own].shift();
   for (let file = take(); file !== undefined; file = take()) {
     const outcome = await runFile(file);
     outcomes.push(outcome);
@@ -169,7 +170,8 @@ async function lane(_: unknown, index: number): Promise<void> {
     if (failed > 0) console.log(output.trimEnd());
   }
 }
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, lane));
+/** Files wait for processes, pages and deadlines half of their time: three fill two cores. */
+await Promise.all(Array.from({ length: Math.min(3, availableParallelism() + 1) }, lane));
 
 if (values.times) {
   const longest = outcomes
