@@ -102,8 +102,8 @@ function fromLauncher(variables: Variables): FoundRank | null {
 
 /** A line where a launcher says less than a rank needs: the process then trains the whole run by itself. */
 export function aloneNotice(variables: Variables = process.env): string | null {
-  const index = variables.JOB_COMPLETION_INDEX;
-  if (index === undefined) return null;
+  const { JOB_COMPLETION_INDEX: index, WORLD_SIZE: world } = variables;
+  if (index === undefined || world !== undefined) return null;
   return `JOB_COMPLETION_INDEX is ${quote(index)}, but neither WORLD_SIZE nor --world is set: this process trains the whole run alone`;
 }
 

@@ -1,6 +1,7 @@
 // Model source: the files of the model that a page asked for.
 
-import { compareSum, type DownloadProgress } from "../../runtime/host/browser-download.js";
+import { compareSum } from "../../runtime/host/browser-checksum.js";
+import type { DownloadProgress } from "../../runtime/host/browser-download.js";
 import {
   type DownloadFacts,
   type HttpModelSource,

@@ -2,6 +2,7 @@
 // kept of an earlier visit is used, and bytes whose checksum is known are compared with it.
 
 import { VitrineError } from "../errors.js";
+import { digestOf, sha256Of, wrongSum } from "./browser-checksum.js";
 import {
   type Answer,
   answerText,
@@ -69,20 +70,6 @@ const FIRST_BYTES = 2 ** 16;
 function tooLarge(url: string, bytes: number, limit: number): VitrineError {
   const text = `${url}: ${bytes} bytes; allowed: ${limit}`;
   return new VitrineError("network/too-large", text, { details: { url, bytes, limit } });
-}
-
-/** In hexadecimal digits; undefined where the page is not in a secure context, and so has no digests. */
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
-  if (!globalThis.crypto?.subtle) return undefined;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Repr-Digest (RFC 9530), which some servers send: `sha-256=:BASE64:`. */
-function digestOf({ headers }: Response): string | undefined {
-  const [, base64] = /\bsha-256=:([A-Za-z0-9+/]{43}=):/.exec(headers.get("repr-digest") ?? "") ?? [];
-  if (base64 === undefined) return undefined;
-  return Array.from(atob(base64), (byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 }
 
 function delay(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -246,27 +233,6 @@ class Download {
     await this.#writer?.finish(bytes, sha256);
     return this.#writer?.failure;
   }
-}
-
-function wrongSum(url: string, found: string, expected: string): VitrineError {
-  const text =
-    `${url}: its SHA-256 is ${found}, expected ${expected}: the file was damaged on its way, or was replaced ` +
-    "without the checksum";
-  return new VitrineError("weights/checksum", text, { details: { url, found, expected } });
-}
-
-/**
- * Whether the bytes were compared with the SHA-256, in hexadecimal digits: false where the page has no digests. Throws
- * `weights/checksum`, with `what` as the subject.
- */
-export async function compareSum(
-  what: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  expected: string,
-): Promise<boolean> {
-  const found = await sha256Of(bytes);
-  if (found !== undefined && found !== expected) throw wrongSum(what, found, expected);
-  return found !== undefined;
 }
 
 /** Whether a complete file is what the server has. Without a network, it is taken as it is. */

@@ -129,6 +129,8 @@ class ProgramTraining implements ImageTraining {
   readonly #finals: GradientOrder;
   readonly #plan: Pick<TrainingPlan, "stores" | "trained">;
   readonly #compileImages: () => Promise<Executable>;
+  /** Of micro-batches, where the CPU computes them. */
+  #sum: GradientSum | undefined;
   #accumulateImages: Executable | undefined;
 
   constructor(
@@ -177,7 +179,8 @@ class ProgramTraining implements ImageTraining {
   ): Promise<BatchLoss> {
     const { pieces = 1 } = this.#options;
     const losses: LossSums[] = [];
-    const sum = pieces > 1 && !step.submit ? new GradientSum(this.#gradients) : null;
+    if (pieces > 1 && !step.submit) this.#sum ??= new GradientSum(this.#gradients);
+    const sum = this.#sum;
     await sum?.begin();
     for (const piece of microBatches(inputs, images, pieces)) {
       losses.push(await this.#runPiece(step, piece));

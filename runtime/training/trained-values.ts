@@ -10,7 +10,7 @@ export class TrainedValues {
   readonly count: number;
   readonly #store: Store;
   readonly #places: readonly { name: string; start: number; end: number }[];
-  readonly #zeros: Float32Array;
+  #zeros: Float32Array | undefined;
 
   /** `trained`: their names in the order of the array; `layout` has the length of each. */
   constructor(store: Store, layout: StoreLayout, trained: readonly string[]) {
@@ -22,7 +22,6 @@ export class TrainedValues {
       return { name, start, end };
     });
     this.count = end;
-    this.#zeros = new Float32Array(Math.max(0, ...this.#places.map((place) => place.end - place.start)));
   }
 
   /** Where the tensor at this place ends. */
@@ -39,6 +38,7 @@ export class TrainedValues {
   }
 
   clear(): void {
+    this.#zeros ??= new Float32Array(Math.max(0, ...this.#places.map(({ start, end }) => end - start)));
     for (const { name, start, end } of this.#places)
       this.#store.write(name, this.#zeros.subarray(0, end - start));
   }

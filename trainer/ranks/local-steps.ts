@@ -6,6 +6,7 @@
 // every rank has the state that is saved, and each of them can go on from it alone.
 
 import type { Group } from "../../client/node/collective/contract.js";
+import { sumLocally } from "../../client/node/collective/sums.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type {
   AppliedStep,
@@ -19,7 +20,6 @@ import { batchLoss } from "../../runtime/training/loss-terms.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { TrainerSettings } from "../core/settings.js";
 import { DelegatedTraining } from "./delegated-training.js";
-import { computePieces } from "./piece-sum.js";
 import type { RankPart } from "./ranked-training.js";
 
 const MOMENTUM = "outer_momentum";
@@ -46,8 +46,8 @@ export function outerStep(
   average: Float32Array,
   { outerLr, outerMomentum }: Pick<OuterSettings, "outerLr" | "outerMomentum">,
 ): void {
-  for (const [at, value] of average.entries()) {
-    const moved = weights[at] - value;
+  for (let at = 0; at < weights.length; at++) {
+    const moved = weights[at] - average[at];
     momentum[at] = outerMomentum * momentum[at] + moved;
     weights[at] -= outerLr * (moved + outerMomentum * momentum[at]);
   }
@@ -58,7 +58,6 @@ export class LocalStepsTraining extends DelegatedTraining {
   readonly #part: RankPart;
   readonly #settings: OuterSettings;
   readonly #outer: OuterState;
-  readonly #gradients: readonly Float32Array[];
   readonly #buffer: Float32Array;
   #steps = 0;
   #isSettled = false;
@@ -66,17 +65,16 @@ export class LocalStepsTraining extends DelegatedTraining {
   #decay = 1;
 
   constructor(own: PieceTraining, group: Group, part: RankPart, settings: OuterSettings, outer: OuterState) {
-    super(own);
+    super(own, part.pieces);
     this.#group = group;
     this.#part = part;
     this.#settings = settings;
     this.#outer = outer;
-    this.#gradients = Array.from({ length: part.pieces }, () => new Float32Array(own.trainedCount));
     this.#buffer = new Float32Array(own.trainedCount);
   }
 
   get bytes(): number {
-    return (this.#gradients.length + 3) * this.#buffer.byteLength + this.own.bytes;
+    return (this.pieceGradients.length + 3) * this.#buffer.byteLength + this.own.bytes;
   }
 
   get outerMomentum(): NonNullable<Training["outerMomentum"]> {
@@ -90,9 +88,9 @@ export class LocalStepsTraining extends DelegatedTraining {
 
   /** The loss is that of this rank's samples. */
   async accumulate(inputs: TrainingInputs): Promise<BatchLoss> {
-    const pieces = await computePieces(this.own, inputs, this.#gradients);
-    const [total, ...others] = this.#gradients;
-    for (const gradient of others) for (const [at, value] of gradient.entries()) total[at] += value;
+    const pieces = await this.computePieces(inputs);
+    const [total] = this.pieceGradients;
+    sumLocally(this.pieceGradients, total);
     this.own.writeGradient(total);
     return batchLoss(pieces, this.#part.isDistilled);
   }

@@ -13,7 +13,6 @@ import type {
 } from "../../runtime/training/contract.js";
 import { batchLoss } from "../../runtime/training/loss-terms.js";
 import { DelegatedTraining } from "./delegated-training.js";
-import { computePieces } from "./piece-sum.js";
 import { type OnRankTimes, RANK_TIMES, type RankTimes } from "./rank-times.js";
 
 const SUMS: readonly (keyof LossSums)[] = ["loss", "base", "distillation", "alike", "compared"];
@@ -52,7 +51,6 @@ export interface RankPart {
 
 export class RankedTraining extends DelegatedTraining {
   readonly #group: Group;
-  readonly #gradients: readonly Float32Array[];
   readonly #isDistilled: boolean;
   readonly #onTimes: OnRankTimes | undefined;
   #times: RankTimes | null = null;
@@ -62,18 +60,16 @@ export class RankedTraining extends DelegatedTraining {
   /** Of the step that was accumulated last; null before the first. */
   lastStep: StepTrace | null = null;
 
-  /** `own` computes one piece at a time. */
   constructor(own: PieceTraining, group: Group, { pieces, isDistilled, onTimes }: RankPart) {
-    super(own);
+    super(own, pieces);
     this.#onTimes = onTimes;
     this.#group = group;
     this.#isDistilled = isDistilled;
-    this.#gradients = Array.from({ length: pieces }, () => new Float32Array(own.trainedCount));
   }
 
   /** With the gradients of this rank's pieces. */
   get bytes(): number {
-    return this.#gradients.reduce((sum, { byteLength }) => sum + byteLength, this.own.bytes);
+    return this.pieceGradients.reduce((sum, { byteLength }) => sum + byteLength, this.own.bytes);
   }
 
   /**
@@ -81,7 +77,7 @@ export class RankedTraining extends DelegatedTraining {
    * of the last piece is done with them. Rejects with `collective/…`.
    */
   async accumulate(inputs: TrainingInputs): Promise<BatchLoss> {
-    const [total] = this.#gradients;
+    const [total] = this.pieceGradients;
     const began = performance.now();
     const buckets: Bucket[] = [];
     const sent: Promise<void>[] = [];
@@ -92,7 +88,7 @@ export class RankedTraining extends DelegatedTraining {
         if (next > end && !isLast) return;
         const bucket = { first, end: next, sentMs: performance.now() - began, summedMs: 0 };
         const part = (values: Float32Array) => values.subarray(first, next);
-        const reduced = this.#group.allReduce(this.#gradients.map(part), part(total)).then(() => {
+        const reduced = this.#group.allReduce(this.pieceGradients.map(part), part(total)).then(() => {
           bucket.summedMs = performance.now() - began;
         });
         // The computation goes on to its end before a failure is noticed.
@@ -102,9 +98,7 @@ export class RankedTraining extends DelegatedTraining {
         first = next;
       }
     };
-    const pieces = await computePieces(this.own, inputs, this.#gradients, (count) =>
-      send(count, count === total.length),
-    );
+    const pieces = await this.computePieces(inputs, (count) => send(count, count === total.length));
     const computedMs = performance.now() - began;
     await Promise.all(sent);
     const sums = await this.#group.sumScalars(pieces.map((piece, at) => this.#withTimes(piece, at)));

@@ -5,23 +5,14 @@
 import type { Formed, Group, Member, StatePart } from "../../client/node/collective/contract.js";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import { writeConfigJson } from "../../runtime/models/families.js";
 import type { Training } from "../../runtime/training/contract.js";
 import { isBuffer } from "../../runtime/weights/tensor-map.js";
 import { connectAgain } from "../accept-data.js";
 import { type BatchShare, ownPieces, sumOfOwn } from "../core/batch-share.js";
-import {
-  modelFiles,
-  restoreOuter,
-  restoreTraining,
-  restoreWeights,
-  stateFiles,
-} from "../core/checkpoint-files.js";
+import { restoreOuter } from "../core/checkpoint-files.js";
 import { expectNotInterrupted, interrupted } from "../core/interruption.js";
 import { train } from "../core/loop.js";
 import type { StoredRun } from "../core/run.js";
-import type { OpenRecord, RecordedRun, RunRecord } from "../core/run-record.js";
-import { type RunState, STATE_FILE, writeState } from "../core/state.js";
 import type { FolderRun } from "../folder-record.js";
 import {
   assembleParts,
@@ -35,6 +26,7 @@ import { receivedRun } from "../stored-run.js";
 import { LocalStepsTraining, OuterState, outerMomentumOf } from "./local-steps.js";
 import { NO_RECORD } from "./no-record.js";
 import type { RankOptions } from "./rank-options.js";
+import { offered, type RankState, settledRecord, stateFilesOf, takeState } from "./rank-state.js";
 import { recordRankTimes } from "./rank-times.js";
 import { RankedTraining } from "./ranked-training.js";
 
@@ -48,12 +40,6 @@ const isLoss = (error: unknown): boolean =>
 /** So often in a row a group may be lost before it has got any further. */
 const MOST_LOSSES = 30;
 
-/**
- * How far a state is, as one number: a step counts as complete when its validation is, too. Every rank that has the same
- * number has the same state.
- */
-const position = ({ step, owedValidation }: RunState): number => 2 * step + (owedValidation === null ? 1 : 0);
-
 /** Batch norm's running statistics move from piece to piece: they depend on all before it. */
 function checkModel({ start: { weights } }: RunParts): void {
   const statistics = [...weights.keys()].find(isBuffer);
@@ -66,41 +52,15 @@ function checkModel({ start: { weights } }: RunParts): void {
   );
 }
 
-/** What this process keeps from group to group. */
-interface RankState {
+/** The state with all that the run consists of. */
+interface OwnState extends RankState {
   parts: RunParts;
-  /** Of ranks that average from time to time. */
-  outer: OuterState | null;
-  /** The files of the last state that all ranks have in common, where that is not the present one. */
-  settled: Map<string, Uint8Array> | null;
-}
-
-async function stateFilesOf({ parts, outer }: RankState): Promise<Map<string, Uint8Array>> {
-  const { state, config, labels } = parts.start;
-  const { training } = parts;
-  const outerMomentum = outer ? outerMomentumOf(outer) : undefined;
-  const model = await modelFiles(training, state, writeConfigJson(config, labels));
-  return new Map([...model, ...(await stateFiles(training, state, outerMomentum))]);
-}
-
-/** Which state this rank can go on from; see `position`. */
-function offered({ parts, settled }: RankState): number {
-  if (settled === null) return position(parts.start.state);
-  return position(receivedRun(settled, "the last common state").state);
-}
-
-/** Replaces the state of this rank. */
-async function takeState({ parts, outer }: RankState, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  const { start, training } = parts;
-  const stored = receivedRun(files, "the state of another rank");
-  await restoreWeights(stored.checkpoint, training);
-  await restoreTraining(stored.checkpoint, training, stored.state);
-  if (outer) await restoreOuter(stored.checkpoint, outerMomentumOf(outer));
-  Object.assign(start.state, stored.state, { validationPath: start.state.validationPath });
+  /** Whether the lines that describe the run were printed. */
+  isSaid: boolean;
 }
 
 /** The run of this process, from RUN or from rank 0, before it has a group. */
-async function firstState(options: PrepareOptions, received?: StoredRun): Promise<RankState> {
+async function firstState(options: PrepareOptions, received?: StoredRun): Promise<OwnState> {
   const parts = await prepareParts(options, { pieceOnly: true, ...(received && { received }) });
   try {
     checkModel(parts);
@@ -112,7 +72,7 @@ async function firstState(options: PrepareOptions, received?: StoredRun): Promis
       );
     const outer = syncEvery > 1 ? new OuterState(parts.training.trainedCount) : null;
     if (outer && parts.stored) await restoreOuter(parts.stored.checkpoint, outerMomentumOf(outer));
-    return { parts, outer, settled: null };
+    return { parts, outer, settled: null, isSaid: false };
   } catch (error) {
     await parts.close();
     throw error;
@@ -125,37 +85,10 @@ const shareOf = (group: Group): BatchShare => ({
   sum: (terms) => group.sumScalars(terms),
 });
 
-/** The record of ranks that average from time to time: what is saved is the state of all of them. */
-function settledRecord(record: RunRecord, training: LocalStepsTraining, rank: RankState): RunRecord {
-  const { state } = rank.parts.start;
-  const open = async (run: RecordedRun): Promise<OpenRecord> => {
-    const opened = await record.open(run);
-    return {
-      ...opened,
-      save: async () => {
-        await training.settle();
-        rank.settled = await stateFilesOf(rank);
-        await opened.save();
-      },
-      saveRanked: async (ranked, epoch) => {
-        await training.settle();
-        await opened.saveRanked(ranked, epoch);
-      },
-      saveState: async () => {
-        rank.settled?.set(STATE_FILE, writeState(state));
-        await opened.saveState();
-      },
-      // Between two averages no rank has the state of all.
-      saveUnsaved: async () => {},
-    };
-  };
-  return { ...record, open };
-}
-
 /** The run of one group; `close` ends what belongs to it alone. */
 async function groupRun(
   options: PrepareOptions,
-  rank: RankState,
+  rank: OwnState,
   group: Group,
   isMaster: boolean,
 ): Promise<{ run: FolderRun; close(): Promise<void> }> {
@@ -196,6 +129,26 @@ async function groupRun(
   }
 }
 
+/** Trains as long as the group lasts. */
+async function trainGroup(
+  options: PrepareOptions,
+  rank: OwnState,
+  group: Group,
+  { isMaster, say }: Pick<RankOptions, "isMaster" | "say">,
+): Promise<FolderRun> {
+  const { run, close } = await groupRun(options, rank, group, isMaster);
+  try {
+    if (!rank.isSaid) sayParts(options, rank.parts, run);
+    rank.isSaid = true;
+    say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
+    await train(run);
+    await parted(group);
+    return run;
+  } finally {
+    await close();
+  }
+}
+
 /**
  * Trains this process's part of a run to its end. `request.resume` counts on the process that keeps RUN alone: the others
  * get the run from it. Throws what `prepareParts` and `train` throw, `collective/…` where no group forms again in time,
@@ -206,9 +159,8 @@ export async function trainRanks(
   { join, isMaster, say }: RankOptions,
 ): Promise<FolderRun> {
   const { interruption } = options;
-  let own: RankState | null = isMaster ? await firstState(options) : null;
+  let own: OwnState | null = isMaster ? await firstState(options) : null;
   let member: Member | null = null;
-  let isSaid = false;
   const served = async (): Promise<StatePart[]> => {
     if (!own) throw new VitrineError("collective/state", "this rank has no state of the run yet");
     const files = own.settled ?? (await stateFilesOf(own));
@@ -225,16 +177,7 @@ export async function trainRanks(
           own = await firstState(options, receivedRun(await member.fetchState(source), "the run of rank 0"));
         else if (at < step || own.settled)
           await takeState(own, (at === step && own.settled) || (await member.fetchState(source)));
-        const { run, close } = await groupRun(options, own, group, isMaster);
-        if (!isSaid) sayParts(options, own.parts, run);
-        isSaid = true;
-        say(`${counted(group.world, "rank", "ranks")} from step ${run.state.step} on`);
-        try {
-          await train(run);
-          await parted(group);
-        } finally {
-          await close();
-        }
+        const run = await trainGroup(options, own, group, { isMaster, say });
         member.finish();
         if (!isMaster) say("the run is finished");
         return run;

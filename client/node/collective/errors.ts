@@ -3,28 +3,21 @@
 import { Cause, type EndedMessage } from "../../../proto/collective-codec.js";
 import { type ErrorCode, quote, VitrineError } from "../../../runtime/errors.js";
 
-const CODES: Readonly<Record<Cause, ErrorCode>> = {
-  [Cause.CAUSE_LOST]: "collective/peer-lost",
-  [Cause.CAUSE_LEFT]: "collective/peer-left",
-  [Cause.CAUSE_JOINED]: "collective/peer-joined",
-  [Cause.CAUSE_MISMATCH]: "collective/mismatch",
-  [Cause.CAUSE_STALLED]: "collective/timeout",
-};
-
-const VERBS: Readonly<Record<Cause, string>> = {
-  [Cause.CAUSE_LOST]: "is lost",
-  [Cause.CAUSE_LEFT]: "left",
-  [Cause.CAUSE_JOINED]: "waits to join",
-  [Cause.CAUSE_MISMATCH]: "does not fit",
-  [Cause.CAUSE_STALLED]: "holds up the others",
+/** For each cause the code, and what the rank that is named does. */
+const CAUSES: Readonly<Record<Cause, readonly [code: ErrorCode, verb: string]>> = {
+  [Cause.CAUSE_LOST]: ["collective/peer-lost", "is lost"],
+  [Cause.CAUSE_LEFT]: ["collective/peer-left", "left"],
+  [Cause.CAUSE_JOINED]: ["collective/peer-joined", "waits to join"],
+  [Cause.CAUSE_MISMATCH]: ["collective/mismatch", "does not fit"],
+  [Cause.CAUSE_STALLED]: ["collective/timeout", "holds up the others"],
 };
 
 /** The error of a group that ended with this message. */
 export function endedError({ cause, rank, address, text, generation }: EndedMessage): VitrineError {
-  const code = CODES[cause ?? Cause.CAUSE_LOST] ?? "collective/peer-lost";
+  // Another version may know more causes.
+  const [code, verb] = CAUSES[cause ?? Cause.CAUSE_LOST] ?? CAUSES[Cause.CAUSE_LOST];
   const where = address ? ` (${quote(address)})` : "";
   const who = cause === Cause.CAUSE_JOINED ? `another rank${where}` : `rank ${rank ?? 0}${where}`;
-  const verb = VERBS[cause ?? Cause.CAUSE_LOST] ?? VERBS[Cause.CAUSE_LOST];
   return new VitrineError(code, `${who} ${verb}${text ? `: ${quote(text)}` : ""}`, {
     details: { rank: rank ?? 0, address: address ?? "", generation: generation ?? 0 },
   });
